@@ -1,0 +1,1 @@
+"""personae: persona engineering for language models."""

@@ -1,0 +1,211 @@
+"""The model protocol: frozen values in, frozen values out, one capability flag per verb.
+
+Requests are data. `tags` say who asked (unit, persona, item); they go to the call log and to fakes, and never reach a
+prompt or a cache key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Role = Literal["system", "user", "assistant"]
+FinishReason = Literal["stop", "length", "refused", "empty", "malformed"]
+Determinism = Literal["exact", "replay", "none"]
+
+
+class Capability(StrEnum):
+    """What a model can do."""
+
+    GENERATE = "generate"
+    SCORE = "score_options"
+    EMBED = "embed"
+    ACTIVATIONS = "activations"
+    INTERVENE = "intervene"
+    TRAIN = "train"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message. Content is text only: nothing in it can ever become structure."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to draw tokens. `temperature=0` is greedy."""
+
+    temperature: float = 0.7
+    top_p: float = 0.95
+    top_k: int = 0
+    min_p: float = 0.0
+    repeat_penalty: float = 1.0
+    max_tokens: int = 128
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateRequest:
+    """Ask for `n` continuations of a chat.
+
+    `system_default=True` leaves a missing system message to the model's template (which may insert its own persona);
+    False (the default) means that a missing system message is rendered as no system block at all.
+    """
+
+    messages: tuple[Message, ...]
+    sampling: Sampling = Sampling()
+    seed: int = 0
+    n: int = 1
+    replicate: int = 0
+    json_schema: Mapping[str, Any] | None = None
+    prefill: str = ""
+    """text that the answer is made to start with; not repeated in the completion"""
+    system_default: bool = False
+    condition: str = ""
+    """content hash of the condition the call is made under; part of the cache key"""
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRequest:
+    """Ask for log p(option | messages, prefill) of every option, each text scored whole."""
+
+    messages: tuple[Message, ...]
+    options: tuple[str, ...]
+    prefill: str = ""
+    system_default: bool = False
+    condition: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a call cost. `prefilled` counts prompt tokens really computed; `prompt` what the prompts hold."""
+
+    calls: int = 1
+    prompt: int = 0
+    prefilled: int = 0
+    generated: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.calls + other.calls,
+            self.prompt + other.prompt,
+            self.prefilled + other.prefilled,
+            self.generated + other.generated,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One continuation."""
+
+    text: str
+    finish_reason: FinishReason
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Answer to a GenerateRequest."""
+
+    completions: tuple[Completion, ...]
+    usage: Usage
+    call: str = ""
+    """key of the call in the call log ('' when nothing recorded it)"""
+    cached: bool = False
+
+    @property
+    def text(self) -> str:
+        """Text of the first continuation."""
+        return self.completions[0].text
+
+    @property
+    def finish_reason(self) -> FinishReason:
+        """Finish reason of the first continuation."""
+        return self.completions[0].finish_reason
+
+
+@dataclass(frozen=True, slots=True)
+class OptionScores:
+    """Answer to a ScoreRequest: summed natural-log probability and token count of each option, in the order asked."""
+
+    logprobs: tuple[float, ...]
+    tokens: tuple[int, ...]
+    approximate: bool
+    """True when an endpoint could only offer label probabilities"""
+    method: str
+    usage: Usage
+    call: str = ""
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """Unit-length sentence vectors, shape (texts, dimension), float32."""
+
+    vectors: NDArray[np.float32]
+    usage: Usage
+
+
+@runtime_checkable
+class Model(Protocol):
+    """What every model offers. Ask `capabilities` before calling a verb.
+
+    Raises (all verbs):
+        CapabilityError: the verb is not among `capabilities`.
+        ModelError: the call failed; `EndpointError.transient` says whether trying again may help.
+    """
+
+    @property
+    def reference(self) -> str:
+        """The reference string that names this model, without secrets."""
+        ...
+
+    @property
+    def fingerprint(self) -> Mapping[str, str | int | float | bool]:
+        """Everything that can change an answer: weights checksum, template, quantisation, engine version, adapters."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[Capability]: ...
+
+    @property
+    def determinism(self) -> Determinism: ...
+
+    @property
+    def parallel(self) -> int:
+        """How many calls are worth having in flight."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text on its own (an estimate of 4 characters a token where the tokenizer is remote)."""
+        ...
+
+    def show_prompt(self, request: GenerateRequest | ScoreRequest) -> str:
+        """What the model will really get, control tokens visible."""
+        ...
+
+    async def generate(self, request: GenerateRequest) -> Generation: ...
+
+    async def score_options(self, requests: Sequence[ScoreRequest]) -> tuple[OptionScores, ...]:
+        """Score all requests of one group; shared prefixes are computed once. One group is one canonical shape."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings: ...
+
+    def session(self, unit: str) -> AbstractAsyncContextManager[None]:
+        """Hold the model for one unit of work. In exact mode units take turns and each starts from a cleared cache."""
+        ...
+
+    async def close(self) -> None:
+        """Free the model. Calling a verb afterwards is an error."""
+        ...
