@@ -1,5 +1,6 @@
 """Nouns and protocols of the house, ids, seeds, schema versions, registries and the error tree."""
 
+from personae.core._clauses import Clause, clauses, degree, trait_phrase
 from personae.core._conversation import Conversation, Event, EventKind
 from personae.core._errors import (
     BudgetError,
@@ -66,11 +67,11 @@ from personae.core._persona import (
     Social,
     Style,
     extensions,
-    schema_error,
 )
+from personae.core._problems import schema_error
 from personae.core._protocols import Actor, Condition, CountTokens, Judge, Reply
 from personae.core._registry import Registry
-from personae.core._render import CUE_STYLES, VIEWS, Clause, CueStyle, View, clauses, degree, render, trait_phrase
+from personae.core._render import CUE_STYLES, VIEWS, CueStyle, View, render
 from personae.core._seeds import derive_rng, derive_seed
 from personae.core._upgrade import upgrade, upgrades
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from personae.core._errors import InputError
 from personae.core._facts import Frozen
 from personae.core._ids import content_id, sha256_hex
 
@@ -37,6 +38,12 @@ class Conversation(Frozen):
     parent: str | None = None
     """digest of the log this one was forked from"""
 
+    @model_validator(mode="after")
+    def _numbered(self) -> Self:
+        if any(event.index != k for k, event in enumerate(self.events)):
+            raise ValueError(f"conversation {self.key!r}: events must be numbered 0, 1, 2 … in order")
+        return self
+
     def append(
         self, kind: EventKind, speaker: str, text: str, *, to: tuple[str, ...] = (), meta: dict[str, Any] | None = None
     ) -> Conversation:
@@ -45,7 +52,16 @@ class Conversation(Frozen):
         return self.model_copy(update={"events": (*self.events, event)})
 
     def fork(self, at: int | None = None, *, key: str | None = None) -> Conversation:
-        """A new log that shares the first `at` events (all of them by default) and remembers its parent."""
+        """A new log that shares the first `at` events (all of them by default) and remembers its parent.
+
+        Raises:
+            InputError: `at` is negative or beyond the end.
+        """
+        if at is not None and not 0 <= at <= len(self.events):
+            raise InputError(
+                f"fork: at={at!r} of a conversation with {len(self.events)} events.",
+                hint=f"Use 0 to {len(self.events)}.",
+            )
         events = self.events if at is None else self.events[:at]
         return Conversation(
             key=key or f"{self.key}/fork@{len(events)}",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from functools import cached_property
+from typing import Annotated, Any, Final, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 
@@ -19,6 +20,15 @@ class Frozen(BaseModel):
     """Base of everything stored: frozen, unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, ser_json_inf_nan="strings")
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with some fields replaced. Cached values (content ids) stay with the original."""
+        copied = super().model_copy(update=update, deep=deep)
+        values = vars(copied)
+        for name in values.keys() - type(copied).model_fields.keys():
+            if isinstance(getattr(type(copied), name, None), cached_property):
+                values.pop(name)
+        return copied
 
 
 class PII(StrEnum):

@@ -75,8 +75,14 @@ class Instrument(Frozen):
         unknown = sorted({i.scale for i in self.items} - set(self.scales))
         if unknown:
             raise ValueError(f"items name scales that `scales` does not list: {unknown}")
+        if not self.items:
+            raise ValueError("an instrument needs at least one item")
         if len(self.options) < 2:
             raise ValueError("an instrument needs at least two response options")
+        if len({o.text for o in self.options}) != len(self.options) or self.low == self.high:
+            raise ValueError("response options need different texts and at least two different values")
+        if "{item}" not in self.stem:
+            raise ValueError(f"stem {self.stem!r} does not say where the item goes: put {{item}} into it")
         return self
 
     @cached_property

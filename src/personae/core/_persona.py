@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from personae.core._errors import ConsentError, InputError, SchemaError, UnknownKeyError
 from personae.core._facts import PII, AnyLeaf, Fact, FloatLeaf, Frozen, IntLeaf, Text, TextLeaf, plain
 from personae.core._ids import content_id
+from personae.core._problems import schema_error
 from personae.core._registry import Registry
 from personae.core._upgrade import upgrade
 
@@ -338,7 +339,7 @@ class Persona(Frozen):
         try:
             persona = cls.model_validate(body)
         except ValidationError as error:
-            raise schema_error(error, where=where) from error
+            raise schema_error(error, where=where, model=cls) from error
         if claimed is not None and claimed != persona.id:
             raise SchemaError(
                 f"{where}: the file says id {claimed!r} but its content is {persona.id!r}.",
@@ -399,10 +400,16 @@ class Persona(Frozen):
         return node
 
     def with_traits(self, traits: Mapping[str, float]) -> Persona:
-        """The same person with other Big Five T-scores (the swapped-trait twin of a control)."""
-        big_five = BigFive.model_validate(
-            {**traits, "norm": self.personal.big_five.norm if self.personal.big_five else None}
-        )
+        """The same person with other Big Five T-scores (the swapped-trait twin of a control). Facets are dropped.
+
+        Raises:
+            SchemaError: an unknown domain, or a value that is no T-score.
+        """
+        norm = self.personal.big_five.norm if self.personal.big_five else None
+        try:
+            big_five = BigFive.model_validate({**traits, "norm": norm})
+        except ValidationError as error:
+            raise schema_error(error, where="traits", model=BigFive) from error
         return self.model_copy(update={"personal": self.personal.model_copy(update={"big_five": big_five})})
 
     def render(
@@ -428,7 +435,7 @@ class Persona(Frozen):
         return isinstance(other, Persona) and other.model_dump() == self.model_dump()
 
     def __hash__(self) -> int:
-        return int(self.id[2:], 16)
+        return hash(self.id)
 
 
 Personal.model_rebuild()
@@ -447,7 +454,7 @@ def _default_pii(path: str) -> PII:
 
 
 def _walk(path: str, node: Any) -> Iterator[tuple[str, Any]]:
-    if node is None or node == () or node == {}:
+    if node is None or node in ((), {}):
         return
     if isinstance(node, Fact):
         yield path, node
@@ -462,24 +469,3 @@ def _walk(path: str, node: Any) -> Iterator[tuple[str, Any]]:
             yield from _walk(f"{path}.{k}", value)
     else:
         yield path, node
-
-
-def schema_error(error: ValidationError, *, where: str) -> SchemaError:
-    """One message that names every field of `error`: path, what was given (shortened), what was expected."""
-    lines: list[str] = []
-    seen: set[str] = set()
-    for item in error.errors(include_url=False):
-        path = ".".join(
-            str(p)
-            for p in item["loc"]
-            if not str(p).startswith(("function-", "constrained-", "Fact", "str", "int", "float"))
-        )
-        given = repr(item.get("input"))
-        shown = given if len(given) <= 80 else f"{given[:60]}… ({len(given):,} characters)"
-        line = f"  {path or '(whole)'}: {item['msg']}; given {shown}"
-        if line not in seen:
-            seen.add(line)
-            lines.append(line)
-    return SchemaError(
-        f"{where}: {len(lines)} problem(s)\n" + "\n".join(lines), hint="\nFix these fields; nothing was read."
-    )

@@ -32,6 +32,11 @@ class Condition(Protocol):
         """0 adapter, 1 steering, 2 memory, 3 prompt."""
         ...
 
+    @property
+    def system_default(self) -> bool:
+        """True only for the control that leaves the system message to the model's template."""
+        ...
+
     def system(self, persona: Persona | None, count_tokens: CountTokens) -> str | None:
         """What this condition adds to the system text; None = nothing (not even an empty message)."""
         ...
@@ -80,7 +85,7 @@ class Actor(Protocol):
         ...
 
     async def act(self, messages: Sequence[Message], *, seed: int, tags: Mapping[str, str] | None = None) -> Reply:
-        """Say the next line. `messages` is this actor's projection, without its own system text (`act` adds `context()`)."""
+        """Say the next line. `messages` is this actor's projection; its own system text is added here."""
         ...
 
 
@@ -105,7 +110,7 @@ class Judge(Protocol):
     def name(self) -> str: ...
     @property
     def agreement(self) -> str:
-        """Agreement with a labelled set, e.g. `'kappa .81 [.70, .90], n = 120, author-labelled'`, or `'unvalidated'`."""
+        """Agreement with a labelled set, e.g. `'kappa .81 [.70, .90], n = 120'`, or `'unvalidated'`."""
         ...
 
     async def judge(self, conversation: Conversation, *, seed: int) -> dict[str, Any]:

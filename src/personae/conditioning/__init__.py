@@ -1,0 +1,15 @@
+"""Conditions (ways a persona reaches a model) and the actors they make."""
+
+from personae.conditioning._actor import ConditionedActor, ExternalActor, Said, embody
+from personae.conditioning._conditions import Composition, NoPersona, Prompt, compose
+
+__all__ = [
+    "Composition",
+    "ConditionedActor",
+    "ExternalActor",
+    "NoPersona",
+    "Prompt",
+    "Said",
+    "compose",
+    "embody",
+]

@@ -1,0 +1,212 @@
+"""Score answers: keying, reverse items, missing answers, T-scores, reliability."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personae.core import InputError, Instrument, Item, Norms, ResponseRow, ResponseStatus, UnknownKeyError
+
+Answers = Mapping[str, float | None]
+"""Item id -> value on the response scale before keying; None = missing."""
+
+MIN_ANSWERED: Final = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleScore:
+    """Score of one scale: mean of its keyed answered items, or None with a reason."""
+
+    scale: str
+    name: str
+    value: float | None
+    answered: int
+    items: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleReliability:
+    """Internal consistency of one scale over `n` people with complete answers. None comes with a reason."""
+
+    scale: str
+    name: str
+    alpha: float | None
+    omega: float | None
+    n: int
+    dropped: int
+    items: int
+    reason: str | None = None
+
+
+def keyed(instrument: Instrument, item: Item, value: float) -> float:
+    """`value` in the direction of the scale: itself, or low + high − value for a reversed item."""
+    return value if item.key == 1 else instrument.low + instrument.high - value
+
+
+def score_responses(
+    instrument: Instrument, answers: Answers, *, min_answered: float = MIN_ANSWERED
+) -> dict[str, ScaleScore]:
+    """Scale scores of one respondent.
+
+    Args:
+        instrument: what was answered.
+        answers: item id -> value on the response scale, before keying; None or absent = missing.
+        min_answered: smallest share of a scale's items that must be answered, in (0, 1]. Missing items are left out
+            of the mean (the person's own mean of the answered items stands in for them).
+
+    Returns:
+        One score per scale code, in the unit of the response scale.
+
+    Raises:
+        UnknownKeyError: an answer to an item the instrument does not have.
+        InputError: a value off the response scale, or a share outside (0, 1].
+    """
+    if not 0 < min_answered <= 1:
+        raise InputError(f"score_responses: min_answered={min_answered!r}.", hint="A share above 0, at most 1.")
+    _check(instrument, answers)
+    sums = dict.fromkeys(instrument.scales, 0.0)
+    counts = dict.fromkeys(instrument.scales, 0)
+    items = dict.fromkeys(instrument.scales, 0)
+    for item in instrument.items:
+        items[item.scale] += 1
+        value = answers.get(item.id)
+        if value is not None:
+            sums[item.scale] += keyed(instrument, item, value)
+            counts[item.scale] += 1
+    out: dict[str, ScaleScore] = {}
+    for code, name in instrument.scales.items():
+        given, asked = counts[code], items[code]
+        if given and given / asked >= min_answered:
+            out[code] = ScaleScore(code, name, sums[code] / given, given, asked)
+        else:
+            reason = f"{given} of {asked} items answered, fewer than the share {min_answered:g}"
+            out[code] = ScaleScore(code, name, None, given, asked, reason if asked else "the scale has no items")
+    return out
+
+
+def t_scores(
+    instrument: Instrument, scores: Mapping[str, ScaleScore], norms: str | Norms | None = None
+) -> dict[str, float | None]:
+    """T-scores (mean 50, sd 10 in the reference sample) of scale scores.
+
+    Args:
+        instrument: where `scores` come from.
+        scores: what `score_responses` returned.
+        norms: the reference sample, by name or itself; by default the first of the instrument.
+
+    Returns:
+        T-score per scale code; None where the score is missing or the sample has no norm for the scale.
+
+    Raises:
+        InputError: the instrument has no norms, or none of that name.
+    """
+    chosen = norms if isinstance(norms, Norms) else _norms(instrument, norms)
+    out: dict[str, float | None] = {}
+    for code, score in scores.items():
+        norm = chosen.scales.get(code)
+        out[code] = None if score.value is None or norm is None else 50 + 10 * (score.value - norm.mean) / norm.sd
+    return out
+
+
+def answers_of(rows: Sequence[ResponseRow], *, accept: Collection[ResponseStatus] = ("ok",)) -> dict[str, float | None]:
+    """The answers of one respondent from evidence rows.
+
+    Args:
+        rows: rows of one actor under one condition, at most one per item.
+        accept: statuses whose value counts; everything else is missing. A respondent without variance is missing by
+            default: add `zero_variance` to keep it.
+
+    Raises:
+        InputError: two rows for one item: rows of several actors or conditions were mixed.
+    """
+    out: dict[str, float | None] = {}
+    for row in rows:
+        if row.item in out:
+            raise InputError(
+                f"answers_of: item {row.item!r} is answered twice.", hint="Pass the rows of one actor and one condition."
+            )
+        out[row.item] = row.value if row.status in accept else None
+    return out
+
+
+def reliability(instrument: Instrument, respondents: Sequence[Answers]) -> dict[str, ScaleReliability]:
+    """Cronbach's alpha and McDonald's omega (one factor) of every scale.
+
+    Only people who answered all items of a scale count for it; the others are counted as `dropped`.
+
+    Args:
+        instrument: what was answered.
+        respondents: answers of each person, before keying.
+    """
+    for answers in respondents:
+        _check(instrument, answers)
+    return {code: _reliability(instrument, code, respondents) for code in instrument.scales}
+
+
+def item_matrix(instrument: Instrument, scale: str, respondents: Sequence[Answers]) -> NDArray[np.float64]:
+    """Keyed answers of everybody who answered all items of a scale; shape (persons, items of the scale)."""
+    items = [i for i in instrument.items if i.scale == scale]
+    rows: list[list[float]] = []
+    for answers in respondents:
+        values = [(i, answers.get(i.id)) for i in items]
+        row = [keyed(instrument, i, v) for i, v in values if v is not None]
+        if len(row) == len(items):
+            rows.append(row)
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(items))
+
+
+def _reliability(instrument: Instrument, scale: str, respondents: Sequence[Answers]) -> ScaleReliability:
+    from personae.statistics import cronbach_alpha, mcdonald_omega
+
+    matrix = item_matrix(instrument, scale, respondents)
+    n, items = int(matrix.shape[0]), int(matrix.shape[1])
+    dropped = len(respondents) - n
+    name = instrument.scales[scale]
+    reason = None
+    if items < 2:
+        reason = f"{items} item: internal consistency needs at least two"
+    elif n < 3:
+        reason = f"{n} people with complete answers: at least three are needed"
+    elif float(matrix.var(axis=0).min()) < 1e-12:
+        flat = [i.id for i, v in zip(_items(instrument, scale), matrix.var(axis=0), strict=True) if v < 1e-12]
+        reason = f"no variance in {', '.join(flat)}"
+    if reason is not None:
+        return ScaleReliability(scale, name, None, None, n, dropped, items, reason)
+    alpha = cronbach_alpha(matrix)
+    omega = mcdonald_omega(matrix) if items >= 3 else None
+    return ScaleReliability(scale, name, alpha, omega, n, dropped, items)
+
+
+def _items(instrument: Instrument, scale: str) -> list[Item]:
+    return [i for i in instrument.items if i.scale == scale]
+
+
+def _norms(instrument: Instrument, sample: str | None) -> Norms:
+    if not instrument.norms:
+        raise InputError(f"Instrument {instrument.name!r} has no norms.", hint="Pass a Norms value of your own.")
+    if sample is None:
+        return instrument.norms[0]
+    for norms in instrument.norms:
+        if norms.sample == sample:
+            return norms
+    known = ", ".join(repr(n.sample) for n in instrument.norms)
+    raise InputError(f"Instrument {instrument.name!r} has no norms for {sample!r}.", hint=f"It has: {known}.")
+
+
+def _check(instrument: Instrument, answers: Answers) -> None:
+    known = {i.id for i in instrument.items}
+    low, high = instrument.low, instrument.high
+    for item, value in answers.items():
+        if item not in known:
+            raise UnknownKeyError.of(item, known, where=f"answers to {instrument.name!r}")
+        if value is not None and not (math.isfinite(value) and low <= value <= high):
+            raise InputError(
+                f"The answer to {instrument.name!r} item {item!r} is {value!r}, expected {low:g} to {high:g}.",
+                hint="Give values before keying; a missing answer is None.",
+            )

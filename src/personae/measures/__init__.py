@@ -1,0 +1,40 @@
+"""Evidence tables in, Measurements out."""
+
+from personae.measures._dialogue import Talk, dialogue_measurements, echo_test, talk_metrics, talks
+from personae.measures._drift import Encode, drift_measurements, path_drift_measurements
+from personae.measures._make import Maker, adjusted
+from personae.measures._recoverability import recoverability_measurements
+from personae.measures._traits import (
+    TraitTable,
+    answers_by_person,
+    domain_correlations,
+    intended_against_answered,
+    mean_correlation,
+    recovery,
+    recovery_test,
+    trait_measurements,
+    trait_table,
+)
+
+__all__ = [
+    "Encode",
+    "Maker",
+    "Talk",
+    "TraitTable",
+    "adjusted",
+    "answers_by_person",
+    "dialogue_measurements",
+    "domain_correlations",
+    "drift_measurements",
+    "echo_test",
+    "intended_against_answered",
+    "mean_correlation",
+    "path_drift_measurements",
+    "recoverability_measurements",
+    "recovery",
+    "recovery_test",
+    "talk_metrics",
+    "talks",
+    "trait_measurements",
+    "trait_table",
+]

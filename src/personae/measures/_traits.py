@@ -1,0 +1,316 @@
+"""Trait recovery: do the answers carry the traits the person was given?
+
+For every person the intended Big Five (T-scores of the record) meets the answered one (scale means of the inventory).
+Recovery is the mean over domains of the Pearson correlation across people; people are the unit of randomisation.
+
+Controls: (1) a twin of each person with the same demographics and somebody else's traits answers too. The twin's
+answers should follow the twin's traits and not the original's, and within a person the change of answers should
+follow the change of traits; (2) two conditions without a persona say what the model answers when it is nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personae.core import DOMAINS, Instrument, Measurement, Persona, ResponseRow, derive_seed
+from personae.instruments import score_responses
+from personae.measures._make import Maker, adjusted
+from personae.statistics import (
+    Estimate,
+    TestResult,
+    correlation,
+    correlation_interval,
+    cronbach_alpha,
+    jackknife_interval,
+    mean_interval,
+    minimum_detectable_effect,
+    permutation_test_correlation,
+)
+
+Table = NDArray[np.float64]
+DRAWS: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class TraitTable:
+    """Complete people only. `intended` and `answered`: shape (people, domains)."""
+
+    people: tuple[str, ...]
+    domains: tuple[str, ...]
+    intended: Table
+    answered: Table
+    dropped: int
+
+    @property
+    def n(self) -> int:
+        """People in the table."""
+        return len(self.people)
+
+
+def answers_by_person(responses: Sequence[ResponseRow], condition: str) -> dict[str, dict[str, float | None]]:
+    """Item answers of one condition: person → item → value before keying (None when there is none)."""
+    out: dict[str, dict[str, float | None]] = {}
+    for row in responses:
+        if row.condition == condition:
+            out.setdefault(row.persona_id or row.actor, {})[row.item] = row.value
+    return out
+
+
+def trait_table(
+    responses: Sequence[ResponseRow], traits: Mapping[str, Mapping[str, float]], instrument: Instrument, condition: str
+) -> TraitTable:
+    """Intended against answered traits of everybody who answered enough under `condition`.
+
+    `traits` maps a persona id to T-scores by domain name. People with a missing scale are dropped and counted.
+    """
+    domains = tuple(d for d in DOMAINS if d in instrument.scales.values())
+    codes = {name: code for code, name in instrument.scales.items()}
+    people: list[str] = []
+    intended: list[list[float]] = []
+    answered: list[list[float]] = []
+    dropped = 0
+    for person, answers in sorted(answers_by_person(responses, condition).items()):
+        given = traits.get(person)
+        scores = score_responses(instrument, answers)
+        values = [scores[codes[d]].value for d in domains]
+        if given is None or any(v is None for v in values) or any(d not in given for d in domains):
+            dropped += 1
+            continue
+        people.append(person)
+        intended.append([given[d] for d in domains])
+        answered.append([float(v) for v in values if v is not None])
+    shape = (len(people), len(domains))
+    return TraitTable(
+        tuple(people), domains, np.array(intended).reshape(shape), np.array(answered).reshape(shape), dropped
+    )
+
+
+def mean_correlation(a: Table, b: Table) -> float:
+    """Mean over columns of the Pearson correlation between two tables of shape (people, columns); NaN if a column is flat."""
+    x, y = a - a.mean(axis=0), b - b.mean(axis=0)
+    scale = np.sqrt((x * x).sum(axis=0) * (y * y).sum(axis=0))
+    if (scale < 1e-12).any():
+        return float("nan")
+    return float(((x * y).sum(axis=0) / scale).mean())
+
+
+def recovery(a: Table, b: Table) -> Estimate:
+    """Mean correlation with a jackknife interval over people."""
+    return jackknife_interval(lambda rows: mean_correlation(a[rows], b[rows]), a.shape[0])
+
+
+def recovery_test(a: Table, b: Table, *, seed: int, draws: int = DRAWS) -> TestResult:
+    """Permutation of whole people: the null is that answers do not know whose traits they are."""
+    n, domains = a.shape
+    groups = np.repeat(np.arange(n), domains)
+    rng = np.random.default_rng(seed)
+    return permutation_test_correlation(
+        _standardised(a).ravel(), _standardised(b).ravel(), groups, rng=rng, draws=draws
+    )
+
+
+def _standardised(a: Table) -> Table:
+    """Columns with mean 0 and sd 1; a flat column stays 0, so that it cannot correlate with anything."""
+    spread = a.std(axis=0)
+    return (a - a.mean(axis=0)) / np.where(spread < 1e-12, 1.0, spread)
+
+
+def trait_measurements(
+    responses: Sequence[ResponseRow],
+    people: Sequence[Persona],
+    twins: Mapping[str, Persona],
+    instrument: Instrument,
+    *,
+    model: str,
+    seed: int,
+) -> list[Measurement]:
+    """All trait measurements of a run.
+
+    Args:
+        responses: rows of the conditions `self`, `twin`, `template_default`, `empty_system`.
+        people: the subjects, as themselves.
+        twins: subject id → the twin with swapped traits.
+    """
+    failed = sum(r.value is None for r in responses)
+    make = Maker(model=model, seed=seed, failures=failed)
+    traits = {p.id: _scores(p) for p in (*people, *twins.values())}
+    own = trait_table(responses, traits, instrument, "self")
+    swapped = trait_table(responses, traits, instrument, "twin")
+    out = [
+        _recovery(make, "trait_recovery.self", "Traits recovered from people as themselves", own, seed, "self"),
+        *_domains(make, own, seed),
+        _recovery(make, "trait_recovery.twin", "Traits recovered from swapped-trait twins", swapped, seed, "twin"),
+        *_swap(make, own, swapped, {p.id: t.id for p in people if (t := twins.get(p.id))}, seed),
+        *_reliability(make, responses, instrument),
+        *_controls(make, responses, instrument, own),
+        *_degenerate(make, responses),
+    ]
+    if own.n >= 4:
+        out.append(
+            make.number(
+                "trait_recovery.mde", "Smallest correlation this n can detect (power .80, one domain)",
+                minimum_detectable_effect("correlation", own.n), unit="r", n=own.n, method="Fisher z, two-sided, alpha .05",
+                reason="a property of the design, not an estimate",
+            )  # fmt: skip
+        )
+    return out
+
+
+def _scores(persona: Persona) -> dict[str, float]:
+    return persona.personal.big_five.scores() if persona.personal.big_five else {}
+
+
+def _recovery(make: Maker, name: str, label: str, table: TraitTable, seed: int, condition: str) -> Measurement:
+    test = recovery_test(table.intended, table.answered, seed=derive_seed(seed, name)) if table.n >= 3 else None
+    return make.estimate(
+        name, label, recovery(table.intended, table.answered) if table.n >= 3 else _too_few(table.n), unit="mean r",
+        direction="higher is better", method="mean Pearson r over domains, jackknife over people", test=test,
+        condition=condition, note=f"{table.dropped} people without complete scales left out." if table.dropped else None,
+    )  # fmt: skip
+
+
+def _too_few(n: int) -> Estimate:
+    return mean_interval(np.full(n, np.nan))
+
+
+def _domains(make: Maker, table: TraitTable, seed: int) -> list[Measurement]:
+    out: list[Measurement] = []
+    for k, domain in enumerate(table.domains):
+        x, y = table.intended[:, k], table.answered[:, k]
+        rng = np.random.default_rng(derive_seed(seed, "domain", domain))
+        test = permutation_test_correlation(x, y, rng=rng, draws=DRAWS) if table.n >= 3 else None
+        out.append(
+            make.estimate(
+                f"trait_recovery.{domain}", f"{domain.capitalize()} recovered", correlation_interval(x, y), unit="r",
+                direction="higher is better", method="Pearson r, Fisher interval", test=test, condition="self",
+            )  # fmt: skip
+        )
+    return adjusted(out, family="five domains")
+
+
+def _swap(
+    make: Maker, own: TraitTable, swapped: TraitTable, twin_of: Mapping[str, str], seed: int
+) -> list[Measurement]:
+    """The control by swapped traits: what follows the traits, and what follows the demographics."""
+    index = {p: k for k, p in enumerate(swapped.people)}
+    pairs = [(k, index[twin_of[p]]) for k, p in enumerate(own.people) if twin_of.get(p) in index]
+    a = np.array([p[0] for p in pairs], dtype=int)
+    b = np.array([p[1] for p in pairs], dtype=int)
+    if len(pairs) < 3:
+        few = _too_few(len(pairs))
+        return [
+            make.estimate(n, label, few, unit="mean r", method="needs at least 3 complete pairs", control=c)
+            for n, label, c in (
+                ("trait_recovery.swap", "Change of answers follows change of traits", False),
+                ("trait_recovery.twin_original", "Twin's answers against the original's traits", True),
+            )
+        ]
+    traits = own.intended[a] - swapped.intended[b]
+    answers = own.answered[a] - swapped.answered[b]
+    expected = mean_correlation(own.intended[a], swapped.intended[b])
+    return [
+        make.estimate(
+            "trait_recovery.swap", "Change of answers follows change of traits (same demographics)",
+            recovery(traits, answers), unit="mean r", direction="higher is better", condition="self − twin",
+            method="mean Pearson r of within-person differences, jackknife over people",
+            test=recovery_test(traits, answers, seed=derive_seed(seed, "swap")),
+        ),
+        make.estimate(
+            "trait_recovery.twin_original", "Control: twin's answers against the original's traits",
+            recovery(own.intended[a], swapped.answered[b]), unit="mean r", control=True, condition="twin",
+            method="mean Pearson r over domains, jackknife over people",
+            note=f"Given traits of twins and originals correlate {expected:+.2f}; that much is built in.",
+        ),
+    ]  # fmt: skip
+
+
+def _reliability(make: Maker, responses: Sequence[ResponseRow], instrument: Instrument) -> list[Measurement]:
+    answers = answers_by_person(responses, "self")
+    out: list[Measurement] = []
+    for code, name in instrument.scales.items():
+        items = [i for i in instrument.items if i.scale == code]
+        keyed = np.array(
+            [
+                [np.nan if (v := given.get(i.id)) is None else v if i.key > 0 else instrument.low + instrument.high - v for i in items]
+                for given in answers.values()
+            ],
+            dtype=float,
+        ).reshape(len(answers), len(items))
+        found = cronbach_alpha(keyed)
+        out.append(
+            make.estimate(
+                f"reliability.{name}", f"Cronbach alpha, {name}", found, unit="alpha", direction="higher is better",
+                method=f"{len(items)} items, Feldt interval", condition="self",
+            )  # fmt: skip
+        )
+    return out
+
+
+def _controls(
+    make: Maker, responses: Sequence[ResponseRow], instrument: Instrument, own: TraitTable
+) -> list[Measurement]:
+    """What nobody answers, and how far people are from it."""
+    out: list[Measurement] = []
+    people = answers_by_person(responses, "self")
+    for condition in ("template_default", "empty_system"):
+        nobody = next(iter(answers_by_person(responses, condition).values()), None)
+        if nobody is None:
+            continue
+        scores = score_responses(instrument, nobody)
+        profile = ", ".join(
+            f"{name[:1].upper()} {s.value:.2f}" if (s := scores[code]).value is not None else f"{name[:1].upper()} –"
+            for code, name in instrument.scales.items()
+        )
+        distance = [
+            float(np.mean([abs(v - w) for i, v in given.items() if v is not None and (w := nobody.get(i)) is not None]))
+            for given in people.values()
+        ]
+        out.append(
+            make.estimate(
+                f"persona_effect.{condition}", f"People's answers, mean distance from {condition.replace('_', ' ')}",
+                mean_interval(distance), unit="scale points", condition=condition, control=True,
+                method="mean |item value − control's item value|, t over people",
+                note=f"The control itself answers {profile}.",
+            )  # fmt: skip
+        )
+    del own
+    return out
+
+
+def _degenerate(make: Maker, responses: Sequence[ResponseRow]) -> list[Measurement]:
+    """Share of actors whose answers do not vary: an inventory that says nothing must be seen to say nothing."""
+    from personae.statistics import proportion_interval
+
+    flat: dict[str, bool] = {}
+    for row in responses:
+        if row.condition in {"self", "twin"}:
+            key = f"{row.condition}/{row.persona_id}"
+            flat[key] = flat.get(key, False) or row.status == "zero_variance"
+    if not flat:
+        return []
+    return [
+        make.estimate(
+            "answers.zero_variance", "Actors whose answers do not vary over items",
+            proportion_interval(np.array(list(flat.values()), dtype=float)), unit="share", direction="lower is better",
+            method="share of actors",
+        )  # fmt: skip
+    ]
+
+
+def intended_against_answered(table: TraitTable) -> list[tuple[str, str, float, float]]:
+    """Rows (person, domain, intended T, answered scale mean) for a chart."""
+    return [
+        (person, domain, float(table.intended[i, k]), float(table.answered[i, k]))
+        for i, person in enumerate(table.people)
+        for k, domain in enumerate(table.domains)
+    ]
+
+
+def domain_correlations(table: TraitTable) -> dict[str, float]:
+    """Plain correlations by domain, for captions."""
+    return {d: correlation(table.intended[:, k], table.answered[:, k]) for k, d in enumerate(table.domains)}

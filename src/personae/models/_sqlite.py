@@ -1,0 +1,101 @@
+"""Opening the SQLite files of this room, and turning what SQLite reports into errors that say what to do."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from personae.core import CorruptRunError, DiskFullError, PersonaeError, StorageError, VersionError
+
+BUSY_SECONDS: Final = 30.0
+"""How long a writer waits for another one before it gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """One kind of SQLite file: what it is called, its version and tables, and what to do about a bad one."""
+
+    name: str
+    version: int
+    schema: tuple[str, ...]
+    remedy: str
+
+
+def open_database(path: Path, kind: FileKind, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open (or make) `path` in WAL mode; transactions are begun by hand.
+
+    Raises:
+        VersionError: the file is of another version, or of another kind.
+        CorruptRunError: the file is not a database, or damaged.
+        StorageError: it cannot be opened.
+    """
+    with storage_errors(path, kind):
+        if read_only:
+            place = f"{path.resolve().as_uri()}?mode=ro"
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            place = path.resolve().as_uri()
+        connection = sqlite3.connect(
+            place, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+    try:
+        with storage_errors(path, kind):
+            _prepare(connection, path, kind, read_only=read_only)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def storage_errors(path: Path, kind: FileKind) -> Generator[None]:
+    """Translate SQLite and file errors about `path`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translated(error, path, kind) from error
+    except OSError as error:
+        raise StorageError(f"{kind.name} {str(path)!r} cannot be opened: {error.strerror or error}.") from error
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, kind: FileKind, *, read_only: bool) -> None:
+    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    if found == 0 and tables == 0 and not read_only:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("BEGIN IMMEDIATE")
+        # Another process may have made the tables while we waited for the lock.
+        if int(connection.execute("PRAGMA user_version").fetchone()[0]) == 0:
+            for statement in kind.schema:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={kind.version}")
+        connection.execute("COMMIT")
+        found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if found != kind.version:
+        raise VersionError(
+            f"{kind.name} {str(path)!r} is of version {found}, this release reads and writes version {kind.version}.",
+            hint=kind.remedy,
+        )
+    if not read_only:
+        # NORMAL: a killed process loses nothing; only a power cut can lose the last transactions.
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _translated(error: sqlite3.Error, path: Path, kind: FileKind) -> PersonaeError:
+    words = str(error)
+    if "full" in words:
+        return DiskFullError(
+            f"{kind.name} {str(path)!r}: the disk is full.", hint="Free some space, then run the same command again."
+        )
+    if "not a database" in words or "malformed" in words or "no such table" in words or "no such column" in words:
+        return CorruptRunError(f"{kind.name} {str(path)!r} is damaged: {words}.", hint=kind.remedy)
+    if "locked" in words:
+        return StorageError(
+            f"{kind.name} {str(path)!r} was locked by another process for {BUSY_SECONDS:.0f} s.",
+            hint="Wait for the other process to end, or choose another file.",
+        )
+    return StorageError(f"{kind.name} {str(path)!r}: {words}.", hint=kind.remedy)

@@ -1,0 +1,122 @@
+"""What the cache and the recorder share: a model around a model, and notes that an adapter leaves about a call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Final
+
+from personae.core import CapabilityError
+from personae.models._protocol import (
+    Capability,
+    Determinism,
+    Embeddings,
+    GenerateRequest,
+    Generation,
+    Model,
+    OptionScores,
+    ScoreRequest,
+)
+from personae.models._requests import fingerprint_hash
+
+
+@dataclass(slots=True)
+class CallNotes:
+    """What happened on the way to an answer: tries, neutralised control strings, what a server says about itself."""
+
+    attempt: int = 1
+    neutralised: int = 0
+    server: dict[str, str] = field(default_factory=dict[str, str])
+
+
+_current: Final[ContextVar[CallNotes | None]] = ContextVar("personae_call_notes", default=None)
+
+
+def current_notes() -> CallNotes:
+    """The notes of the call being made (a throw-away when nobody records)."""
+    return _current.get() or CallNotes()
+
+
+def start_notes() -> CallNotes:
+    """Fresh notes for the call that this task makes next."""
+    notes = CallNotes()
+    _current.set(notes)
+    return notes
+
+
+class ModelWrapper:
+    """A model around `inner` that passes every verb through; subclasses override what they add to."""
+
+    def __init__(self, inner: Model) -> None:
+        self.inner = inner
+        self._hash: str | None = None
+
+    @property
+    def reference(self) -> str:
+        return self.inner.reference
+
+    @property
+    def fingerprint(self) -> Mapping[str, str | int | float | bool]:
+        return self.inner.fingerprint
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        return self.inner.capabilities
+
+    @property
+    def determinism(self) -> Determinism:
+        return self.inner.determinism
+
+    @property
+    def parallel(self) -> int:
+        return self.inner.parallel
+
+    def fingerprint_hash(self) -> str:
+        """sha256 of the fingerprint, computed once."""
+        if self._hash is None:
+            self._hash = fingerprint_hash(self.inner.fingerprint)
+        return self._hash
+
+    def count_tokens(self, text: str) -> int:
+        return self.inner.count_tokens(text)
+
+    def show_prompt(self, request: GenerateRequest | ScoreRequest) -> str:
+        return self.inner.show_prompt(request)
+
+    async def generate(self, request: GenerateRequest) -> Generation:
+        return await self.inner.generate(request)
+
+    async def score_options(self, requests: Sequence[ScoreRequest]) -> tuple[OptionScores, ...]:
+        return await self.inner.score_options(requests)
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        return await self.inner.embed(texts)
+
+    def session(self, unit: str) -> AbstractAsyncContextManager[None]:
+        return self.inner.session(unit)
+
+    async def close(self) -> None:
+        await self.inner.close()
+
+
+def unwrap(model: Model) -> Model:
+    """The adapter itself, without cache and recorder."""
+    while isinstance(model, ModelWrapper):
+        model = model.inner
+    return model
+
+
+def capable(model: Model, capability: Capability) -> None:
+    """Make sure that `model` offers `capability`.
+
+    Raises:
+        CapabilityError: it does not.
+    """
+    if capability not in model.capabilities:
+        offered = ", ".join(sorted(model.capabilities)) or "nothing"
+        raise CapabilityError(
+            f"{model.reference!r} cannot {str(capability)!r}; it offers: {offered}.",
+            hint="Choose another model with --model, or a study option that does not need this.",
+        )

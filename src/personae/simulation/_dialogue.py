@@ -1,0 +1,103 @@
+"""A client with a need talks to a responder: the two-agent scene most studies use, and its evidence rows.
+
+Both projections of one person share the seed of every line, the prompts, the guards and the stops, so a difference
+between them can only come from what the actors saw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from personae.conditioning import Prompt, embody
+from personae.core import Condition, ConversationRow, Judge, Persona, ProbeRow, TurnRow
+from personae.models import Model, Sampling
+from personae.simulation._guards import Degenerate, Echo, Guard, Identity
+from personae.simulation._probes import probe, probe_items
+from personae.simulation._projection import Mode
+from personae.simulation._records import conversation_rows
+from personae.simulation._scene import Scene, sessions, simulate
+from personae.simulation._schedule import Alternating
+from personae.simulation._stops import Closing, FirstOf, Stuck, TurnCap
+
+CLIENT: Final = "client"
+RESPONDER: Final = "responder"
+
+_MOMENTS: Final[tuple[Literal["first", "middle", "last"], ...]] = ("first", "middle", "last")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """Settings of a client–responder conversation.
+
+    Args:
+        client, responder: how each reaches the model; the responder has no persona.
+        utterances: hard cap, both speakers together.
+        minimum, window: rounds before a natural end counts, and utterances looked at (see `Closing`).
+        retries: drafts tried again after an objection. 0 with `guarded=False` measures the bare model.
+        probes: ask the client about itself on forks at the first, middle and last client line.
+    """
+
+    client: Condition = field(default_factory=Prompt)
+    responder: Condition = field(default_factory=Prompt)
+    client_sampling: Sampling = Sampling(temperature=0.7, max_tokens=60)
+    responder_sampling: Sampling = Sampling(temperature=0.7, max_tokens=60)
+    utterances: int = 12
+    minimum: int = 2
+    window: int = 2
+    retries: int = 1
+    guarded: bool = True
+    probes: bool = True
+    judge: Judge | None = None
+
+    def stop(self) -> FirstOf:
+        """Natural end first, then loops, then the cap."""
+        return FirstOf(
+            (Closing(RESPONDER, self.minimum, self.window, self.judge), Stuck(), TurnCap(self.utterances))
+        )
+
+    def guards(self) -> tuple[Guard, ...]:
+        """Guards of both speakers."""
+        return (Degenerate(), Echo(), Identity()) if self.guarded else ()
+
+
+async def converse(
+    dialogue: Dialogue, persona: Persona, model: Model, *, mode: Mode, unit: str, seed: int, pool: list[Persona]
+) -> list[ConversationRow | TurnRow | ProbeRow]:
+    """Hold one conversation of `persona` with the responder and return its evidence.
+
+    `seed` must be the same for both modes of a pair. `pool` supplies the distractors of probe items.
+    """
+    async with (
+        embody(
+            persona, dialogue.client, model, name=CLIENT, label=mode, sampling=dialogue.client_sampling
+        ) as client,
+        embody(
+            None, dialogue.responder, model, name=RESPONDER, label=mode, sampling=dialogue.responder_sampling
+        ) as responder,
+        sessions((client, responder), unit),
+    ):
+        scene = Scene(
+            actors=(client, responder),
+            stop=dialogue.stop(),
+            scheduler=Alternating(),
+            guards=dialogue.guards(),
+            mode=mode,
+            retries=dialogue.retries,
+        )
+        tags = {"unit": unit, "persona": persona.id, "condition": mode}
+        log = await simulate(scene, key=unit, seed=seed, tags=tags)
+        rows: list[ConversationRow | TurnRow | ProbeRow] = []
+        rows += conversation_rows(
+            log, unit=unit, persona_id=persona.id, mode=mode, seed=seed, roles={CLIENT: CLIENT, RESPONDER: RESPONDER}
+        )
+        if dialogue.probes:
+            items = probe_items(persona, pool, seed=seed)
+            own = [e.index + 1 for e in log.said_by(CLIENT)]
+            moments = dict(zip(_MOMENTS, (own[0], own[len(own) // 2], own[-1]), strict=True)) if own else {}
+            for moment, at in moments.items():
+                rows += await probe(
+                    client, log, items, mode=mode, moment=moment, at=at, unit=unit, persona_id=persona.id, seed=seed,
+                    tags=tags,
+                )  # fmt: skip
+    return rows

@@ -1,0 +1,120 @@
+"""Pure number functions: intervals, tests, multiplicity, power, reliability, agreement, distances, retrieval.
+
+Everything takes arrays, never tables. Values that cannot be computed are NaN and say why; missing input is NaN or
+None and is counted. Whatever has an uncertainty takes its unit of randomisation as `clusters`.
+"""
+
+from personae.statistics._agreement import ClassifierScores, KappaWeights, auc, classifier_scores, cohen_kappa
+from personae.statistics._classic import benjamini_hochberg, exact_mcnemar, holm, welch_t_test
+from personae.statistics._correlation import (
+    CorrelationKind,
+    CorrelationMethod,
+    correlation,
+    correlation_interval,
+)
+from personae.statistics._distributions import (
+    earth_movers_distance,
+    entropy,
+    jensen_shannon_divergence,
+    total_variation_distance,
+)
+from personae.statistics._effects import cohen_d, hedges_correction
+from personae.statistics._means import (
+    ClusterMeans,
+    MeanMethod,
+    Weighting,
+    cluster_means,
+    mean_interval,
+    paired_interval,
+)
+from personae.statistics._permutation import (
+    permutation_test,
+    permutation_test_correlation,
+    permutation_test_two_sample,
+    sign_flip_test,
+)
+from personae.statistics._power import (
+    EffectKind,
+    minimum_detectable_effect,
+    power_correlation,
+    power_mean,
+    power_proportions,
+)
+from personae.statistics._proportions import (
+    proportion_interval,
+    proportion_upper_bound,
+    rule_of_three,
+    wilson_interval,
+)
+from personae.statistics._reliability import (
+    OmegaEstimate,
+    cronbach_alpha,
+    mcdonald_omega,
+    spearman_brown,
+    split_half,
+)
+from personae.statistics._resampling import Statistic, bootstrap_interval, jackknife_interval
+from personae.statistics._results import Alternative, Estimate, Interval, PairedEstimate, TestResult
+from personae.statistics._retrieval import RetrievalEstimate, SilhouetteEstimate, silhouette, top_k_accuracy
+from personae.statistics._worlds import WorldCount, flagged_bounds, worlds
+
+__all__ = [
+    "Alternative",
+    "ClassifierScores",
+    "ClusterMeans",
+    "CorrelationKind",
+    "CorrelationMethod",
+    "EffectKind",
+    "Estimate",
+    "Interval",
+    "KappaWeights",
+    "MeanMethod",
+    "OmegaEstimate",
+    "PairedEstimate",
+    "RetrievalEstimate",
+    "SilhouetteEstimate",
+    "Statistic",
+    "TestResult",
+    "Weighting",
+    "WorldCount",
+    "auc",
+    "benjamini_hochberg",
+    "bootstrap_interval",
+    "classifier_scores",
+    "cluster_means",
+    "cohen_d",
+    "cohen_kappa",
+    "correlation",
+    "correlation_interval",
+    "cronbach_alpha",
+    "earth_movers_distance",
+    "entropy",
+    "exact_mcnemar",
+    "flagged_bounds",
+    "hedges_correction",
+    "holm",
+    "jackknife_interval",
+    "jensen_shannon_divergence",
+    "mcdonald_omega",
+    "mean_interval",
+    "minimum_detectable_effect",
+    "paired_interval",
+    "permutation_test",
+    "permutation_test_correlation",
+    "permutation_test_two_sample",
+    "power_correlation",
+    "power_mean",
+    "power_proportions",
+    "proportion_interval",
+    "proportion_upper_bound",
+    "rule_of_three",
+    "sign_flip_test",
+    "silhouette",
+    "spearman_brown",
+    "split_half",
+    "top_k_accuracy",
+    "total_variation_distance",
+    "welch_t_test",
+    "wilson_interval",
+    "worlds",
+]

@@ -1,0 +1,156 @@
+"""What a study is: a recipe over the rooms, in four verbs, plus a card of claims.
+
+`plan` names the units of each stage; `work` does one unit and returns its evidence rows; `measure` computes from
+evidence alone; `page` lays out the report. The driver does everything else (run folder, resume, progress, exports).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Final, Literal, Self
+
+import yaml
+from pydantic import Field, ValidationError
+
+from personae.core import (
+    Frozen,
+    InputError,
+    Measurement,
+    Persona,
+    PersonaRow,
+    Registry,
+    Row,
+    UnknownKeyError,
+    schema_error,
+)
+from personae.models import Model
+from personae.reports import Page
+from personae.runs import Run, Unit
+
+
+class StudySpec(Frozen):
+    """Settings of a study: defaults are the paper's values where the machine allows, each with its source."""
+
+    @classmethod
+    def read(cls, settings: Mapping[str, Any], *, where: str) -> Self:
+        """A spec from typed or textual settings (`--set key=value`).
+
+        Raises:
+            UnknownKeyError: with the nearest known key.
+            SchemaError: a value that does not fit.
+        """
+        for key in settings:
+            if key not in cls.model_fields:
+                raise UnknownKeyError.of(key, cls.model_fields, where=where)
+        try:
+            return cls.model_validate(dict(settings))
+        except ValidationError as error:
+            raise schema_error(error, where=where) from error
+
+
+class Claim(Frozen):
+    """One claim of the paper: what is checked here, what needs a larger model, where we deviate."""
+
+    claim: str
+    reference: str
+    source: str
+    checked_here: str
+    needs_large_model: str = ""
+    deviation: str = ""
+
+
+class Card(Frozen):
+    """A study's card (`card.yaml`)."""
+
+    name: str
+    title: str
+    paper: str
+    question: str
+    capabilities: tuple[str, ...]
+    claims: tuple[Claim, ...] = Field(min_length=1)
+    limits: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Units that may run at once; a stage starts when the one before it is committed."""
+
+    name: str
+    units: tuple[Unit, ...]
+    calls: int
+    """model calls it will make, for the preview"""
+
+
+@dataclass
+class Bench:
+    """What a unit may use: the model, the run's committed rows, the seed. Made anew by every process."""
+
+    model: Model
+    run: Run
+    seed: int
+    spec: Any
+    shelf: dict[str, Any] = field(default_factory=dict[str, Any])
+    """things that are cheap to make again and dear to make often"""
+
+    @cached_property
+    def people(self) -> dict[tuple[str, str], Persona]:
+        """Committed people by (role, persona id)."""
+        return {(r.role, r.persona_id): Persona.parse(r.body) for r in self.run.rows(PersonaRow)}
+
+    def with_role(self, role: str) -> list[Persona]:
+        """Committed people of one role, in the order they were drawn."""
+        rows = sorted((r for r in self.run.rows(PersonaRow) if r.role == role), key=lambda r: r.k)
+        return [self.people[role, r.persona_id] for r in rows]
+
+
+class Study(ABC):
+    """One recipe. Subclasses set `name` and `Spec` and fill the four verbs."""
+
+    name: ClassVar[str]
+    Spec: ClassVar[type[StudySpec]]
+    generates: ClassVar[bool] = True
+    exports: ClassVar[tuple[Literal["people", "conversations", "responses"], ...]] = ("people",)
+
+    @classmethod
+    def folder(cls) -> Path:
+        """Where the study's card, prompts and data lie."""
+        import sys
+
+        return Path(str(sys.modules[cls.__module__].__file__)).parent
+
+    @classmethod
+    def card(cls) -> Card:
+        """The card of claims."""
+        return Card.model_validate(yaml.safe_load((cls.folder() / "card.yaml").read_text("utf-8")))
+
+    @abstractmethod
+    def plan(self, spec: Any, seed: int) -> Sequence[Stage]:
+        """Stages of units. Pure: the same spec and seed give the same plan."""
+
+    @abstractmethod
+    async def work(self, unit: Unit, bench: Bench) -> Sequence[Row]:
+        """Do one unit and return its evidence."""
+
+    @abstractmethod
+    def measure(self, bench: Bench) -> list[Measurement]:
+        """Numbers, from committed evidence alone."""
+
+    @abstractmethod
+    def page(self, bench: Bench, measurements: Sequence[Measurement]) -> Page:
+        """The report."""
+
+
+studies: Final[Registry[type[Study]]] = Registry("study")
+"""Studies by name. Built-ins are added when this package is imported; others through entry points."""
+
+
+def register(study: type[Study]) -> type[Study]:
+    """Decorator: make a study known by its name."""
+    if not study.name.isidentifier():
+        raise InputError(f"study name {study.name!r} is not an identifier.", hint="Use letters, digits, underscores.")
+    return studies.add(study.name, study)
