@@ -128,8 +128,9 @@ class _Teller:
         after: str = "",
         *,
         private: bool = False,
+        whole: bool = False,
     ) -> None:
-        """One clause for one leaf: `before` + value + `after` follow the verb."""
+        """One clause for one leaf: `before` + value + `after` follow the verb. `whole`: `after` is value too."""
         if leaf is None:
             return
         seen = visibility_of(leaf)
@@ -138,7 +139,8 @@ class _Teller:
         words = _words(plain(leaf))
         if words:
             hidden = private or seen is Visibility.PRIVATE
-            self.out.append(Clause(section, priority, verb, f"{before}{words}{after}", label, hidden, words))
+            value = f"{words}{after}" if whole else words
+            self.out.append(Clause(section, priority, verb, f"{before}{words}{after}", label, hidden, value))
 
     def many(
         self, section: str, priority: int, verb: str, label: str, leaves: tuple[Any, ...], before: str = ""
@@ -278,10 +280,16 @@ def _life(persona: Persona, said: _Teller) -> None:
     for relation in persona.relations:
         name, note = relation.name, relation.note
         kind = article(relation.kind)
-        if note is not None and visibility_of(note) is visibility_of(name):
-            words = _words(plain(note))
+        if note is not None and visibility_of(note) is visibility_of(name) and _words(plain(note)):
             said.add(
-                "C", 6, "have", relation.kind.capitalize(), name, f"{kind} called ", f" ({words})" if words else ""
+                "C",
+                6,
+                "have",
+                relation.kind.capitalize(),
+                name,
+                f"{kind} called ",
+                f" ({_words(plain(note))})",
+                whole=True,
             )
             continue
         said.add("C", 6, "have", relation.kind.capitalize(), name, f"{kind} called ")
@@ -315,5 +323,8 @@ def _rest(persona: Persona, said: _Teller) -> None:
         parent, _, name = path.replace("_", " ").rpartition(".")
         within = f" ({parent.replace('.', ', ')})" if parent else ""
         label = path.replace("_", " ").replace(".", ", ")
-        verb = "" if isinstance(plain(leaf), bool) else "my"  # "Smokes: no", but "your breakfast: porridge"
-        said.add("X", 8, verb, label[:1].upper() + label[1:], leaf, f"{name}{within}: ")
+        label = label[:1].upper() + label[1:]
+        if isinstance(plain(leaf), bool):  # "Smokes: no.", but "Your breakfast: porridge."
+            said.add("X", 8, "", label, leaf, f"{label}: ")
+        else:
+            said.add("X", 8, "my", label, leaf, f"{name}{within}: ")

@@ -180,14 +180,18 @@ def _write(voice: _Voice, picked: list[Clause]) -> str:
 
 def _sentence(clause: Clause, subject: str, possessive: str) -> str:
     if clause.verb == "":
-        return _stop(_upper(clause.rest))
+        return _stop(clause.rest)
     if clause.verb == "my":
         return _stop(f"{_upper(possessive)} {clause.rest}")
     return _stop(f"{_upper(subject)} {_conjugate(clause.verb, subject)} {clause.rest}")
 
 
-def _upper(words: str) -> str:
-    return words[:1].upper() + words[1:]
+_STARTS: Final = {w: w.capitalize() for w in ("you", "she", "he", "they", "my", "your", "her", "his", "their")}
+
+
+def _upper(word: str) -> str:
+    """A pronoun as the first word of a sentence; a name stays as its owner writes it."""
+    return _STARTS.get(word, word)
 
 
 def _stop(words: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
 import re
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 import yaml
 
-from personae.core import DiskFullError, InputError, StorageError
+from personae.core import DiskFullError, InputError, StorageError, UnknownKeyError
 
 
 class _Loader(yaml.SafeLoader):
@@ -125,3 +126,19 @@ def write_atomic(path: Path, chunks: Iterable[str]) -> None:
         raise kind(f"Cannot write {str(path)!r}: {cause.strerror}.", hint="Nothing of it was kept.") from cause
     finally:
         beside.unlink(missing_ok=True)
+
+
+def require_known(word: str, known: Iterable[str], where: str, *, kind: str = "value") -> None:
+    """Refuse a word that is not one of `known`, suggesting the nearest.
+
+    Raises:
+        UnknownKeyError: it is not.
+    """
+    names = tuple(known)
+    if word in names:
+        return
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    listed = ", ".join(names[:12]) + (" …" if len(names) > 12 else "")
+    raise UnknownKeyError(
+        f"{where}: unknown {kind} {word!r}.", hint=f"Did you mean {near[0]!r}?" if near else f"Known: {listed}."
+    )

@@ -37,13 +37,13 @@ class NamesSpec(Frozen):
     """Which names people get: a shipped list (`us`, `world`, `harbour`) or lists of one's own.
 
     Args:
-        list: name of a shipped list; ignored when `surnames` is given.
+        shipped: name of a shipped list; ignored when `surnames` is given.
         given: `female`, `male` and `neutral` lists, most frequent first or as {name: weight}.
         surnames: likewise.
         variable: the variable that chooses the list; by default the one at `social.sex` or `social.gender`.
     """
 
-    list: str = "us"
+    shipped: str = "us"
     given: dict[NameList, dict[str, float]] = Field(default_factory=dict)
     surnames: dict[str, float] = Field(default_factory=dict)
     variable: str | None = None
@@ -74,14 +74,14 @@ class NamesSpec(Frozen):
         if len(self.surnames) > _TICKETS:
             raise RecipeError(f"names.surnames: {len(self.surnames)} names, at most {_TICKETS}.", hint="Keep the commonest.")
         if not self.surnames:
-            _ = _shipped_lists(self.list)
+            _ = _shipped_lists(self.shipped)
         return self
 
     @cached_property
     def lists(self) -> dict[str, dict[str, float]]:
         """`female`, `male`, `neutral` and `surnames`, each name with its weight."""
         if not self.surnames:
-            return _shipped_lists(self.list)
+            return _shipped_lists(self.shipped)
         return {**{k: dict(v) for k, v in self.given.items()}, "surnames": dict(self.surnames)}
 
     @cached_property
@@ -193,7 +193,7 @@ def _shipped_lists(name: str) -> dict[str, dict[str, float]]:
     text = shipped("names", f"{name}.yaml")
     if text is None:
         known = [n for n in shipped_names("names") if n != "known_people"]
-        raise UnknownKeyError.of(name, known, where="names.list")
+        raise UnknownKeyError.of(name, known, where="names.shipped")
     body = parse_yaml(text, f"names/{name}.yaml")
     return {key: _weighted(body[key], f"names/{name}.{key}") for key in (*LISTS, "surnames")}
 

@@ -26,9 +26,11 @@ def leaf_kind(path: str, where: str) -> LeafKind:
     """
     if _ATTRIBUTE.fullmatch(path) or path == "description":
         return "text"
+    if path == "goals":
+        return "list"
     known = _known_paths()
     if path not in known:
-        raise UnknownKeyError.of(path, (*known, "attributes.ANY_NAME"), where=f"{where}: path")
+        raise UnknownKeyError.of(path, (*known, "goals", "attributes.ANY_NAME"), where=f"{where}: path")
     return known[path]
 
 
@@ -46,6 +48,9 @@ def place(body: dict[str, Any], path: str, value: object) -> None:
 
 def place_words(body: dict[str, Any], path: str, word: str, where: str) -> None:
     """Put a word at a path; a leaf that is a list gets a list of one, or one more element."""
+    if path == "goals":
+        body["goals"] = (*body.get("goals", ()), {"text": word, "horizon": "now"})
+        return
     if leaf_kind(path, where) != "list":
         place(body, path, word)
         return

@@ -38,7 +38,10 @@ class YesNoJudge:
     def _request(self, transcript: str) -> ScoreRequest:
         body = f"Transcript:\n{transcript}\n\n{self.question} Answer yes or no."
         return ScoreRequest(
-            messages=(Message("system", "You read transcripts and answer questions about them."), Message("user", body)),
+            messages=(
+                Message("system", "You read transcripts and answer questions about them."),
+                Message("user", body),
+            ),
             options=(" Yes", " No"),
             prefill="Answer:",
             tags={"judge": self.name},

@@ -100,7 +100,9 @@ def _mapping(text: str, path: Path) -> Mapping[str, Any]:
     try:
         data: object = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError) as error:
-        raise SchemaError(f"{path.name}: not valid {path.suffix[1:].upper()}: {error}.", hint="Fix the file.") from error
+        raise SchemaError(
+            f"{path.name}: not valid {path.suffix[1:].upper()}: {error}.", hint="Fix the file."
+        ) from error
     if not isinstance(data, Mapping):
         raise SchemaError(
             f"{path.name}: got {type(data).__name__}, expected one mapping with name, options, scales and items."

@@ -5,12 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from personae.core import InputError, Instrument, Item, Norms, ResponseRow, ResponseStatus, UnknownKeyError
+from personae.core import (
+    InputError,
+    Instrument,
+    Item,
+    Norms,
+    ResponseRow,
+    ResponseStatus,
+    UnknownKeyError,
+    derive_rng,
+)
+
+if TYPE_CHECKING:
+    from personae.statistics import Estimate
 
 Answers = Mapping[str, float | None]
 """Item id -> value on the response scale before keying; None = missing."""
@@ -32,16 +44,18 @@ class ScaleScore:
 
 @dataclass(frozen=True, slots=True)
 class ScaleReliability:
-    """Internal consistency of one scale over `n` people with complete answers. None comes with a reason."""
+    """Internal consistency of one scale. A value that could not be computed is NaN, with the reason inside.
+
+    `alpha.n` and `omega.n` count the people with complete answers, `.missing` those left out.
+    """
 
     scale: str
     name: str
-    alpha: float | None
-    omega: float | None
-    n: int
-    dropped: int
     items: int
-    reason: str | None = None
+    alpha: Estimate | None
+    """None for a scale of one item"""
+    omega: Estimate | None
+    """None for a scale of fewer than three items"""
 
 
 def keyed(instrument: Instrument, item: Item, value: float) -> float:
@@ -129,62 +143,47 @@ def answers_of(rows: Sequence[ResponseRow], *, accept: Collection[ResponseStatus
     for row in rows:
         if row.item in out:
             raise InputError(
-                f"answers_of: item {row.item!r} is answered twice.", hint="Pass the rows of one actor and one condition."
+                f"answers_of: item {row.item!r} is answered twice.",
+                hint="Pass the rows of one actor and one condition.",
             )
         out[row.item] = row.value if row.status in accept else None
     return out
 
 
-def reliability(instrument: Instrument, respondents: Sequence[Answers]) -> dict[str, ScaleReliability]:
-    """Cronbach's alpha and McDonald's omega (one factor) of every scale.
-
-    Only people who answered all items of a scale count for it; the others are counted as `dropped`.
+def reliability(
+    instrument: Instrument, respondents: Sequence[Answers], *, seed: int | None = None
+) -> dict[str, ScaleReliability]:
+    """Cronbach's alpha and McDonald's omega (total, one factor) of every scale over the people who answered all of it.
 
     Args:
         instrument: what was answered.
         respondents: answers of each person, before keying.
+        seed: draws omega's interval (a bootstrap over people); None: omega comes without one, and says so.
     """
+    from personae.statistics import cronbach_alpha, mcdonald_omega
+
     for answers in respondents:
         _check(instrument, answers)
-    return {code: _reliability(instrument, code, respondents) for code in instrument.scales}
+    out: dict[str, ScaleReliability] = {}
+    for code, name in instrument.scales.items():
+        matrix = item_matrix(instrument, code, respondents)
+        items = int(matrix.shape[1])
+        rng = None if seed is None else derive_rng(seed, "reliability", instrument.name, code)
+        alpha = cronbach_alpha(matrix) if items >= 2 else None
+        omega = mcdonald_omega(matrix, rng=rng) if items >= 3 else None
+        out[code] = ScaleReliability(code, name, items, alpha, omega)
+    return out
 
 
 def item_matrix(instrument: Instrument, scale: str, respondents: Sequence[Answers]) -> NDArray[np.float64]:
-    """Keyed answers of everybody who answered all items of a scale; shape (persons, items of the scale)."""
+    """Keyed answers to the items of a scale; shape (persons, items of the scale); NaN = missing."""
     items = [i for i in instrument.items if i.scale == scale]
-    rows: list[list[float]] = []
-    for answers in respondents:
-        values = [(i, answers.get(i.id)) for i in items]
-        row = [keyed(instrument, i, v) for i, v in values if v is not None]
-        if len(row) == len(items):
-            rows.append(row)
-    return np.array(rows, dtype=np.float64).reshape(len(rows), len(items))
+    values = [[_keyed_or_nan(instrument, i, answers.get(i.id)) for i in items] for answers in respondents]
+    return np.array(values, dtype=np.float64).reshape(len(respondents), len(items))
 
 
-def _reliability(instrument: Instrument, scale: str, respondents: Sequence[Answers]) -> ScaleReliability:
-    from personae.statistics import cronbach_alpha, mcdonald_omega
-
-    matrix = item_matrix(instrument, scale, respondents)
-    n, items = int(matrix.shape[0]), int(matrix.shape[1])
-    dropped = len(respondents) - n
-    name = instrument.scales[scale]
-    reason = None
-    if items < 2:
-        reason = f"{items} item: internal consistency needs at least two"
-    elif n < 3:
-        reason = f"{n} people with complete answers: at least three are needed"
-    elif float(matrix.var(axis=0).min()) < 1e-12:
-        flat = [i.id for i, v in zip(_items(instrument, scale), matrix.var(axis=0), strict=True) if v < 1e-12]
-        reason = f"no variance in {', '.join(flat)}"
-    if reason is not None:
-        return ScaleReliability(scale, name, None, None, n, dropped, items, reason)
-    alpha = cronbach_alpha(matrix)
-    omega = mcdonald_omega(matrix) if items >= 3 else None
-    return ScaleReliability(scale, name, alpha, omega, n, dropped, items)
-
-
-def _items(instrument: Instrument, scale: str) -> list[Item]:
-    return [i for i in instrument.items if i.scale == scale]
+def _keyed_or_nan(instrument: Instrument, item: Item, value: float | None) -> float:
+    return math.nan if value is None else keyed(instrument, item, value)
 
 
 def _norms(instrument: Instrument, sample: str | None) -> Norms:

@@ -1,5 +1,16 @@
-"""Models behind one protocol."""
+"""Models behind one protocol: open them by reference, record and cache what they say, fake and replay them.
 
+Engines load when they are first named: importing this package imports neither an engine nor an HTTP client.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from personae.models._cache import CachedModel, CacheMode, ResponseCache, cache_path
+from personae.models._calls import CallLog, CallRecord
+from personae.models._embed import Encoder, EncoderName, HashEncoder, SentenceEncoder, fetch_minilm, open_encoder
+from personae.models._fakes import EchoModel, ScriptedModel
+from personae.models._keys import api_key, redact
+from personae.models._neutral import Neutralised, neutralise
 from personae.models._protocol import (
     Capability,
     Completion,
@@ -16,20 +27,117 @@ from personae.models._protocol import (
     ScoreRequest,
     Usage,
 )
+from personae.models._recorder import RecordedModel
+from personae.models._reference import (
+    KINDS,
+    ModelKind,
+    Reference,
+    ShapeMode,
+    open_model,
+    parse_reference,
+    wrap_model,
+)
+from personae.models._replay import ReplayModel, open_replay
+from personae.models._statistical import Planted, StatisticalModel, learn
+from personae.models._structured import Structured, generate_json, read_json
+from personae.models._worlds import answer_probabilities, simulate_answers, simulate_dialogues
+from personae.models._wrapper import ModelWrapper, capable, unwrap
+
+if TYPE_CHECKING:
+    from personae.models._admission import Admission, Limits
+    from personae.models._gguf import GgufModel, loopback_server
+    from personae.models._http import OpenAIModel
+    from personae.models._weights import get_weights, list_weights, verify_weights, weights_path
 
 __all__ = [
+    "KINDS",
+    "Admission",
+    "CacheMode",
+    "CachedModel",
+    "CallLog",
+    "CallRecord",
     "Capability",
     "Completion",
     "Determinism",
+    "EchoModel",
     "Embeddings",
+    "Encoder",
+    "EncoderName",
     "FinishReason",
     "GenerateRequest",
     "Generation",
+    "GgufModel",
+    "HashEncoder",
+    "Limits",
     "Message",
     "Model",
+    "ModelKind",
+    "ModelWrapper",
+    "Neutralised",
+    "OpenAIModel",
     "OptionScores",
+    "Planted",
+    "RecordedModel",
+    "Reference",
+    "ReplayModel",
+    "ResponseCache",
     "Role",
     "Sampling",
     "ScoreRequest",
+    "ScriptedModel",
+    "SentenceEncoder",
+    "ShapeMode",
+    "StatisticalModel",
+    "Structured",
     "Usage",
+    "answer_probabilities",
+    "api_key",
+    "cache_path",
+    "capable",
+    "fetch_minilm",
+    "generate_json",
+    "get_weights",
+    "learn",
+    "list_weights",
+    "loopback_server",
+    "neutralise",
+    "open_encoder",
+    "open_model",
+    "open_replay",
+    "parse_reference",
+    "read_json",
+    "redact",
+    "simulate_answers",
+    "simulate_dialogues",
+    "unwrap",
+    "verify_weights",
+    "weights_path",
+    "wrap_model",
 ]
+
+_LAZY = {
+    "Admission": "_admission",
+    "GgufModel": "_gguf",
+    "Limits": "_admission",
+    "OpenAIModel": "_http",
+    "get_weights": "_weights",
+    "list_weights": "_weights",
+    "loopback_server": "_gguf",
+    "verify_weights": "_weights",
+    "weights_path": "_weights",
+}
+
+
+def __getattr__(name: str) -> Any:
+    module = _LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -6,39 +6,17 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import perf_counter
 from typing import Any, Final, Self
 
 from personae.core import EndpointError, InputError, PersonaeError
 from personae.models._keys import redact
-from personae.models._protocol import (
-    Embeddings,
-    GenerateRequest,
-    Generation,
-    Model,
-    OptionScores,
-    ScoreRequest,
-    Usage,
-)
-from personae.models._requests import (
-    Verb,
-    WrittenCall,
-    estimate_tokens,
-    fingerprint_hash,
-    read_generate,
-    read_scores,
-    write_embed,
-    write_embeddings,
-    write_generate,
-    write_generation,
-    write_option_scores,
-    write_scores,
-)
+from personae.models._protocol import GenerateRequest, Model, ScoreRequest, Usage
+from personae.models._requests import Verb, WrittenCall, fingerprint_hash, read_generate, read_scores
 from personae.models._sqlite import FileKind, open_database, storage_errors
-from personae.models._wrapper import CallNotes, ModelWrapper, start_notes
+from personae.models._wrapper import CallNotes
 
 CALL_LOG_NAME: Final = "calls.sqlite"
 
@@ -186,7 +164,7 @@ class CallLog:
             (
                 call.key,
                 model,
-                tags.get("unit", ""),
+                redact(tags.get("unit", "")),
                 verb,
                 redact(json.dumps(dict(tags), sort_keys=True)),
                 request,
@@ -292,121 +270,9 @@ class CallLog:
                 self.flush()
 
 
-class RecordedModel(ModelWrapper):
-    """A model whose every call is written to a call log, with the tags of the request and how long it took."""
-
-    def __init__(self, inner: Model, log: CallLog) -> None:
-        super().__init__(inner)
-        self._log = log
-        self._hash = log.register(inner)
-
-    def count_tokens(self, text: str) -> int:
-        tokens = self.inner.count_tokens(text)
-        # Replay estimates by itself; only what an estimate would get wrong has to be kept.
-        if tokens != estimate_tokens(text):
-            self._log.add_token_count(self.fingerprint_hash(), text, tokens)
-        return tokens
-
-    async def generate(self, request: GenerateRequest) -> Generation:
-        call = write_generate(self.fingerprint_hash(), request)
-        notes, start = start_notes(), perf_counter()
-        try:
-            answer = await self.inner.generate(request)
-        except PersonaeError as error:
-            self._failed("generate", call, request.tags, error, notes, start)
-            raise
-        self._log.add(
-            self.fingerprint_hash(),
-            "generate",
-            call,
-            tags=request.tags,
-            response=write_generation(answer),
-            error=None,
-            usage=answer.usage,
-            latency=perf_counter() - start,
-            cached=answer.cached,
-            notes=notes,
-        )
-        return replace(answer, call=call.key)
-
-    async def score_options(self, requests: Sequence[ScoreRequest]) -> tuple[OptionScores, ...]:
-        if not requests:
-            return ()
-        call = write_scores(self.fingerprint_hash(), requests)
-        tags = _shared_tags(requests)
-        notes, start = start_notes(), perf_counter()
-        try:
-            answers = await self.inner.score_options(requests)
-        except PersonaeError as error:
-            self._failed("score_options", call, tags, error, notes, start)
-            raise
-        self._log.add(
-            self.fingerprint_hash(),
-            "score_options",
-            call,
-            tags=tags,
-            response=write_option_scores(answers),
-            error=None,
-            usage=sum((a.usage for a in answers), Usage(calls=0)),
-            latency=perf_counter() - start,
-            cached=bool(answers) and all(a.cached for a in answers),
-            notes=notes,
-        )
-        return tuple(replace(a, call=f"{call.key}#{k}") for k, a in enumerate(answers))
-
-    async def embed(self, texts: Sequence[str]) -> Embeddings:
-        call = write_embed(self.fingerprint_hash(), texts)
-        notes, start = start_notes(), perf_counter()
-        try:
-            answer = await self.inner.embed(texts)
-        except PersonaeError as error:
-            self._failed("embed", call, {}, error, notes, start)
-            raise
-        self._log.add(
-            self.fingerprint_hash(),
-            "embed",
-            call,
-            tags={},
-            response=write_embeddings(answer),
-            error=None,
-            usage=answer.usage,
-            latency=perf_counter() - start,
-            cached=False,
-            notes=notes,
-        )
-        return answer
-
-    def _failed(
-        self,
-        verb: Verb,
-        call: WrittenCall,
-        tags: Mapping[str, str],
-        error: PersonaeError,
-        notes: CallNotes,
-        start: float,
-    ) -> None:
-        self._log.add(
-            self.fingerprint_hash(),
-            verb,
-            call,
-            tags=tags,
-            response=None,
-            error=error,
-            usage=Usage(),
-            latency=perf_counter() - start,
-            cached=False,
-            notes=notes,
-        )
-
-
 def text_hash(text: str) -> str:
     """What stands for a text in the table of token counts."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-def _shared_tags(requests: Sequence[ScoreRequest]) -> dict[str, str]:
-    first = requests[0].tags
-    return {k: v for k, v in first.items() if all(r.tags.get(k) == v for r in requests[1:])}
 
 
 def _error_json(error: PersonaeError) -> str:

@@ -23,7 +23,7 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Structured:
-    """What `generate_json` got. `value` is None when no try gave a fitting text; `problems` has one line per bad try."""
+    """What `generate_json` got. `value` is None when no try fitted; `problems` has one line per bad try."""
 
     value: Any
     generations: tuple[Generation, ...]

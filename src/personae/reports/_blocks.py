@@ -14,10 +14,17 @@ NoticeKind = Literal["limit", "warning", "null_result"]
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """Plain paragraphs, separated by blank lines. `**bold**`, `*emphasis*`, backtick code and `- ` lists are understood.
+    """Plain paragraphs, separated by blank lines, with `**bold**`, `*emphasis*`, backtick code and `- ` lists.
 
     Nothing else is: a link stays the text it is.
     """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Text that stands as it is: a persona's words, or words about one. Nothing in it is interpreted."""
 
     text: str
 
@@ -204,7 +211,7 @@ class Downloads:
     """Files to take away."""
 
     files: Sequence[Download]
-    title: str = "Files"
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +231,7 @@ class Fold:
 
 Block: TypeAlias = (
     Prose
+    | Said
     | KeyFacts
     | MeasurementTable
     | IntervalChart

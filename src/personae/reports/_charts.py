@@ -24,6 +24,7 @@ class IntervalMark:
     note: str
     control: bool
     n: str
+    rows: str
     value: str
     interval: str
     at: str | None
@@ -144,8 +145,13 @@ def measurement_digits(m: Measurement) -> int:
 
 
 def n_text(m: Measurement) -> str:
-    """`24 persons (1,200 rows)`."""
-    return f"{m.n:,} {m.cluster}" + (f" ({m.rows:,} rows)" if m.rows is not None and m.rows != m.n else "")
+    """How many units of randomisation: `24 people`."""
+    return f"{m.n:,} {m.cluster}"
+
+
+def rows_text(m: Measurement) -> str:
+    """How many evidence rows, where they are not the same as the units: `2,400 rows`."""
+    return f"{m.rows:,} rows" if m.rows is not None and m.rows != m.n else ""
 
 
 def level_of(measurements: Sequence[Measurement]) -> float | None:
@@ -185,6 +191,7 @@ def _interval_mark(m: Measurement, scale: Scale, *, same_level: bool) -> Interva
         note=f"not computed: {m.reason}" if not known else "" if m.interval else f"no interval: {m.reason}",
         control=m.control,
         n=n_text(m),
+        rows=rows_text(m),
         value=value,
         interval=interval,
         at=None if m.value is None else scale.percent(m.value),
@@ -199,7 +206,7 @@ def bars_of(chart: BarChart) -> Bars:
     target = chart.target
     every = [*chart.observed, *(target or ())]
     scale = scale_from_zero(every)
-    digits = digits_of(every) and max(1, digits_of(every) - 1)
+    digits = digits_of([0.0, *every])
     rows: list[Bar] = []
     for k, category in enumerate(chart.categories):
         value = chart.observed[k]
@@ -226,7 +233,7 @@ def scatter_of(chart: ScatterChart) -> Scatter:
     """Points, axes, groups and the table."""
     xs, ys = [p.x for p in chart.points], [p.y for p in chart.points]
     x_scale = scale_of(xs, intervals=5)
-    y_scale = scale_of(ys, intervals=4)
+    y_scale = scale_of(ys, intervals=5)
     x_digits, y_digits = digits_of(xs), digits_of(ys)
     kinds = {group: k % KINDS for k, group in enumerate(dict.fromkeys(p.group for p in chart.points))}
     rows = tuple((p.label, p.group or NONE, number(p.x, x_digits), number(p.y, y_digits)) for p in chart.points)
@@ -256,7 +263,7 @@ def lines_of(chart: LineChart) -> Lines:
     """Paths, bands, points and the table."""
     xs = [x for s in chart.series for x in s.x]
     ys = [y for s in chart.series for values in (s.y, s.low, s.high) for y in values if y is not None]
-    x_scale, y_scale = scale_of(xs, intervals=5, pad=0.03), scale_of(ys, intervals=4)
+    x_scale, y_scale = scale_of(xs, intervals=5, pad=0.03), scale_of(ys, intervals=5)
     digits = digits_of(ys)
     rows: list[tuple[str, str, str, str]] = []
     lines: list[Line] = []

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from personae.reports._blocks import Cell
+
 NONE: Final = "–"
 MINUS: Final = "\u2212"
 _MOST_DIGITS: Final = 5
@@ -19,11 +21,12 @@ def digits_for(width: float) -> int:
 
 
 def digits_of(values: Sequence[float]) -> int:
-    """Decimals that a column of numbers needs: none for whole numbers, else enough to tell its range apart."""
+    """Decimals that a column of numbers needs: none for whole numbers, else a thousandth of its range (0 to 5)."""
     finite = [v for v in values if math.isfinite(v)]
-    if not finite or all(v == int(v) for v in finite):
+    if not finite or all(float(v).is_integer() for v in finite):
         return 0
-    return max(1, digits_for(max(finite) - min(finite) or abs(finite[0])))
+    spread = max(finite) - min(finite) or abs(finite[0])
+    return max(0, min(_MOST_DIGITS, 2 - math.floor(math.log10(spread))))
 
 
 def number(value: float | None, digits: int) -> str:
@@ -49,23 +52,29 @@ def p_text(p: float | None) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def cell_text(value: str | float | bool | None) -> str:
-    """Any cell of a table: whole numbers whole, others with four significant digits."""
+def fact_text(name: str, value: Cell) -> str:
+    """The value of a named fact. Seeds name a draw and count nothing, so their digits are not grouped."""
+    return str(value) if "seed" in name.lower() and isinstance(value, int) else cell_text(value)
+
+
+def cell_text(value: Cell) -> str:
+    """Any cell by itself: whole numbers whole, others with up to four significant digits."""
     if value is None:
         return NONE
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):
         return value
-    if isinstance(value, int) or (math.isfinite(value) and value == int(value) and abs(value) < 1e15):
-        return number(float(value), 0) if abs(value) >= 10_000 else str(int(value)).replace("-", MINUS)
+    if isinstance(value, int) or (abs(value) < 1e15 and value.is_integer()):
+        return f"{int(value):,}".replace("-", MINUS)
     if not math.isfinite(value):
         return NONE
     if abs(value) >= 1000:
         return number(value, 0)
     if abs(value) < 1e-4:
         return f"{value:.2e}".replace("-", MINUS)
-    return number(value, max(0, 3 - math.floor(math.log10(abs(value)))))
+    text = number(value, max(0, 3 - math.floor(math.log10(abs(value)))))
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def seconds_text(seconds: float) -> str:

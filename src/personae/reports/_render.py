@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from personae.core import InputError
 from personae.formats import write_atomic
 from personae.reports._blocks import Page, Section
-from personae.reports._numbers import cell_text
+from personae.reports._numbers import fact_text
 from personae.reports._views import Counter, prose_html, views_of
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ def render_page(page: Page) -> str:
         InputError: a section id is malformed or used twice.
     """
     _check_ids(page.sections)
+    from markupsafe import Markup
+
+    style = Markup(style_sheet())  # noqa: S704 - our own packaged file
     counter = Counter()
     sections = [
         {"section": s, "lead": prose_html(s.lead) if s.lead else "", "views": views_of(s.blocks, counter)}
@@ -39,7 +42,7 @@ def render_page(page: Page) -> str:
     text = (
         _environment()
         .get_template("page.html.j2")
-        .render(page=page, sections=sections, meta=[(k, cell_text(v)) for k, v in page.meta.items()])
+        .render(page=page, style=style, sections=sections, meta=[(k, fact_text(k, v)) for k, v in page.meta.items()])
     )
     return _SURROGATE.sub("\ufffd", text.translate(_CONTROL))
 
@@ -71,9 +74,8 @@ def _check_ids(sections: Sequence[Section]) -> None:
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
 
-    environment = Environment(
+    return Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -81,5 +83,3 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals["style"] = Markup(style_sheet())  # noqa: S704 - our own packaged file
-    return environment

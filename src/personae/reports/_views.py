@@ -19,15 +19,15 @@ from personae.reports._charts import (
     lines_of,
     measurement_digits,
     n_text,
+    rows_text,
     scatter_of,
 )
-from personae.reports._numbers import NONE, cell_text, number, p_text
+from personae.reports._numbers import NONE, cell_text, digits_of, fact_text, number, p_text
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-OPEN_ROWS: Final = 12
-"""longest data table of a chart that is shown unfolded"""
+_QUANTITY: Final = re.compile(r"[−+<]?[0-9][0-9,.]*(?: ?%| s| min( [0-9]+ s)?| h( [0-9]+ min)?)?")
 _PREVIEW: Final = 1_200
 """characters of a turn shown before the rest is folded away"""
 _NOTICES: Final = {"limit": "Limit", "warning": "Warning", "null_result": "Nothing found"}
@@ -45,18 +45,30 @@ class View:
 
 @dataclass(slots=True)
 class Counter:
-    """Numbers of figures and tables on one page."""
+    """Numbers of figures and tables on one page. What is folded away has an anchor but no number."""
 
     figures: int = 0
     tables: int = 0
+    folded: int = 0
+    depth: int = 0
 
-    def figure(self) -> str:
-        self.figures += 1
-        return str(self.figures)
+    def figure(self) -> Values:
+        """Anchor and label of the next figure."""
+        if not self.depth:
+            self.figures += 1
+            return {"id": f"figure-{self.figures}", "label": f"Figure {self.figures}."}
+        return self._folded()
 
-    def table(self) -> str:
-        self.tables += 1
-        return str(self.tables)
+    def table(self) -> Values:
+        """Anchor and label of the next table."""
+        if not self.depth:
+            self.tables += 1
+            return {"id": f"table-{self.tables}", "label": f"Table {self.tables}."}
+        return self._folded()
+
+    def _folded(self) -> Values:
+        self.folded += 1
+        return {"id": f"folded-{self.folded}", "label": ""}
 
 
 def view_of(block: b.Block, counter: Counter) -> View:
@@ -104,9 +116,14 @@ def _prose(block: b.Prose, counter: Counter) -> View:
     return View("prose", {"html": prose_html(block.text)})
 
 
+def _said(block: b.Said, counter: Counter) -> View:
+    del counter
+    return View("said", {"text": block.text})
+
+
 def _key_facts(block: b.KeyFacts, counter: Counter) -> View:
     del counter
-    return View("key_facts", {"title": block.title, "facts": [(k, cell_text(v)) for k, v in block.facts.items()]})
+    return View("key_facts", {"title": block.title, "facts": [(k, fact_text(k, v)) for k, v in block.facts.items()]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +138,7 @@ class MeasurementLine:
     interval: str
     unit: str
     n: str
+    rows: str
     p: str
     p_adjusted: str
     direction: str
@@ -129,22 +147,36 @@ class MeasurementLine:
     control: bool
 
 
-def _measurement_line(m: Measurement, *, same_level: bool) -> MeasurementLine:
+def _about(m: Measurement) -> list[str]:
+    """How a measurement was made, in the order of the text beneath its label."""
     about = [m.method]
     if m.interval is not None:
         about.append(f"interval: {m.interval.method}")
     if m.condition:
         about.append(f"condition: {m.condition}")
-    about += [f"seed {m.seed}", m.model]
+    return [*about, f"seed {m.seed}", m.model]
+
+
+def _shared(measurements: Sequence[Measurement]) -> list[str]:
+    """What is true of all rows, said once beneath the table."""
+    if len(measurements) < 2:
+        return []
+    computed = [m for m in measurements if m.value is not None] or list(measurements)
+    every = [set(_about(m)) for m in computed]
+    return [text for text in _about(computed[0]) if all(text in about for about in every)]
+
+
+def _measurement_line(m: Measurement, shared: Sequence[str], *, same_level: bool) -> MeasurementLine:
     return MeasurementLine(
         label=m.label,
-        details=" · ".join(about),
+        details=" · ".join(text for text in _about(m) if text not in shared),
         note=m.note or "",
         value=number(m.value, measurement_digits(m)),
         reason=m.reason or "",
         interval=interval_text(m, level=not same_level),
         unit=m.unit,
         n=n_text(m),
+        rows=rows_text(m),
         p=p_text(m.p),
         p_adjusted=p_text(m.p_adjusted),
         direction=m.direction,
@@ -161,13 +193,15 @@ def _interval_header(measurements: Sequence[Measurement]) -> str:
 
 def _measurement_table(block: b.MeasurementTable, counter: Counter) -> View:
     same = level_of(block.measurements) is not None
+    shared = _shared(block.measurements)
     return View(
         "measurement_table",
         {
-            "number": counter.table(),
+            **counter.table(),
             "caption": block.caption,
             "interval_header": _interval_header(block.measurements),
-            "lines": [_measurement_line(m, same_level=same) for m in block.measurements],
+            "lines": [_measurement_line(m, shared, same_level=same) for m in block.measurements],
+            "shared": " · ".join(shared),
         },
     )
 
@@ -176,7 +210,7 @@ def _interval_chart(block: b.IntervalChart, counter: Counter) -> View:
     return View(
         "interval_chart",
         {
-            "number": counter.figure(),
+            **counter.figure(),
             "caption": block.caption,
             "interval_header": _interval_header(block.measurements),
             "groups": interval_groups(block),
@@ -189,7 +223,7 @@ def _scatter_chart(block: b.ScatterChart, counter: Counter) -> View:
     chart = scatter_of(block)
     return View(
         "scatter_chart",
-        {"number": counter.figure(), "block": block, "chart": chart, "fold": len(chart.rows) > OPEN_ROWS},
+        {**counter.figure(), "block": block, "chart": chart},
     )
 
 
@@ -197,35 +231,44 @@ def _line_chart(block: b.LineChart, counter: Counter) -> View:
     chart = lines_of(block)
     return View(
         "line_chart",
-        {"number": counter.figure(), "block": block, "chart": chart, "fold": len(chart.rows) > OPEN_ROWS},
+        {**counter.figure(), "block": block, "chart": chart},
     )
 
 
 def _bar_chart(block: b.BarChart, counter: Counter) -> View:
-    return View("bar_chart", {"number": counter.figure(), "block": block, "chart": bars_of(block)})
+    return View("bar_chart", {**counter.figure(), "block": block, "chart": bars_of(block)})
 
 
 def _data_table(block: b.DataTable, counter: Counter) -> View:
-    numeric = [
-        any(_is_number(row[k]) for row in block.rows) and all(_is_number(row[k]) or row[k] is None for row in block.rows)
-        for k in range(len(block.columns))
-    ]  # fmt: skip
+    columns = [_column(name, [row[k] for row in block.rows]) for k, name in enumerate(block.columns)]
     prompts = list(block.prompts) or [None] * len(block.rows)
-    rows = [[cell_text(cell) for cell in row] for row in block.rows]
     return View(
         "data_table",
         {
-            "number": counter.table(),
+            **counter.table(),
             "caption": block.caption,
-            "columns": list(zip(block.columns, numeric, strict=True)),
-            "numeric": numeric,
-            "rows": list(zip(rows, prompts, strict=True)),
+            "columns": [(column.name, column.numeric) for column in columns],
+            "rows": [([column.cells[k] for column in columns], prompt) for k, prompt in enumerate(prompts)],
         },
     )
 
 
-def _is_number(cell: b.Cell) -> bool:
-    return isinstance(cell, (int, float)) and not isinstance(cell, bool)
+@dataclass(frozen=True, slots=True)
+class _Column:
+    name: str
+    numeric: bool
+    cells: list[str]
+
+
+def _column(name: str, cells: Sequence[b.Cell]) -> _Column:
+    """Numbers of one column share their decimals; numbers with a unit stand on the right too."""
+    numbers = [float(c) for c in cells if isinstance(c, (int, float)) and not isinstance(c, bool)]
+    if "seed" not in name.lower() and numbers and len(numbers) == sum(c is not None for c in cells):
+        digits = digits_of(numbers)
+        return _Column(name, numeric=True, cells=[number(None if c is None else float(c), digits) for c in cells])
+    texts = [fact_text(name, c) for c in cells]
+    numeric = all(t == NONE or _QUANTITY.fullmatch(t) for t in texts) and any(t != NONE for t in texts)
+    return _Column(name, numeric, texts)
 
 
 def _turn(turn: b.Turn) -> Values:
@@ -257,9 +300,7 @@ def _prompt(block: b.PromptView, counter: Counter) -> View:
 
 def _notice(block: b.Notice, counter: Counter) -> View:
     del counter
-    return View(
-        "notice", {"level": block.kind, "word": _NOTICES[block.kind], "html": prose_html(block.text)}
-    )
+    return View("notice", {"level": block.kind, "word": _NOTICES[block.kind], "html": prose_html(block.text)})
 
 
 def _downloads(block: b.Downloads, counter: Counter) -> View:
@@ -280,11 +321,15 @@ def _columns(block: b.Columns, counter: Counter) -> View:
 
 
 def _fold(block: b.Fold, counter: Counter) -> View:
-    return View("fold", {"title": block.title, "views": views_of(block.blocks, counter)})
+    counter.depth += 1
+    views = views_of(block.blocks, counter)
+    counter.depth -= 1
+    return View("fold", {"title": block.title, "views": views})
 
 
 _VIEWS: Final[dict[type, Callable[..., View]]] = {
     b.Prose: _prose,
+    b.Said: _said,
     b.KeyFacts: _key_facts,
     b.MeasurementTable: _measurement_table,
     b.IntervalChart: _interval_chart,

@@ -90,7 +90,7 @@ def mean_interval(
         clusters: unit of randomisation of each value; None: every value is its own unit.
         level: share of worlds in which the interval shall hold the true mean.
         method: "t" (Student over clusters; for unequal sizes under "observations" the bias-reduced cluster variance
-            CR2 with its Satterthwaite degrees of freedom), "bootstrap-t" (studentised, clusters resampled; follows
+            CR2 with cautious Satterthwaite degrees of freedom), "bootstrap-t" (studentised, clusters resampled; follows
             skewed data) or "percentile" (with Hesterberg's widening for few clusters).
         weighting: "clusters" estimates the mean of cluster means, "observations" the mean over all rows.
         rng: generator or seed; needed by the two bootstraps.
@@ -189,13 +189,22 @@ def _standard_error(ratio: _Ratio, value: float) -> float:
 
 
 def _degrees(ratio: _Ratio) -> float:
-    """Satterthwaite degrees of freedom of the CR2 variance under independent equal-variance rows."""
+    """Satterthwaite degrees of freedom of the CR2 variance.
+
+    Rows of a cluster may be unrelated or all alike; the smaller of the two answers is taken, since which one holds is
+    not known. Both are trace² / squared norm of the covariance of the cluster residuals; sums replace the matrix.
+    """
     if ratio.equal:
         return ratio.sizes.size - 1.0
-    total = float(ratio.sizes.sum())
-    off = ratio.sizes**2 / (total * (1 - ratio.sizes / total))
-    squares = float((ratio.sizes**2).sum() + off.sum() ** 2 - (off**2).sum())
-    return total**2 / squares
+    h = ratio.sizes / ratio.sizes.sum()
+    w = h**2 / (1 - h)
+    apart = 1 / float((h**2).sum() + w.sum() ** 2 - (w**2).sum())
+    s = float((h**2).sum())
+    w0, w1, w2 = (float((w * h**power).sum()) for power in (0, 1, 2))
+    trace = float((w * (1 - 2 * h + s)).sum())
+    own = float((w**2 * ((1 - 2 * h + s) ** 2 - (s - 2 * h) ** 2)).sum())
+    alike = trace**2 / (own + w0**2 * s**2 + 2 * w0 * w2 - 4 * s * w0 * w1 + 2 * w1**2)
+    return min(apart, alike)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,12 @@ from collections.abc import Callable
 
 from personae.statistics._results import Interval
 
+_FAR = 200.0
+"""Beyond this |t| (more with many degrees of freedom) the normal part of a noncentral t is lost in its chi part."""
+
+_NO_OTHER_SIDE = 5.0
+"""Above this noncentrality the wrong tail holds less than Φ(−5) = 3e-7, and its computation breaks down."""
+
 _STEPS = 80
 """Bisection steps: the bracket ends 2^-80 of its width, below rounding."""
 
@@ -39,19 +45,27 @@ def t_power(noncentrality: float, df: float, alpha: float, sides: int) -> float:
 
     cut = float(stdtrit(df, 1 - alpha / sides))
     upper = 1 - float(nctdtr(df, noncentrality, cut))
-    return upper + float(nctdtr(df, noncentrality, -cut)) if sides == 2 else upper
+    if sides == 1 or noncentrality > _NO_OTHER_SIDE:
+        return upper
+    return upper + float(nctdtr(df, noncentrality, -cut))
 
 
 def _noncentrality(t: float, df: float, share: float) -> float:
     """The noncentrality under which a share `share` of t statistics falls below `t`; NaN when out of reach."""
-    from scipy.special import nctdtr
+    from scipy.special import chdtri, nctdtr, ndtri
+
+    if t < 0:
+        return -_noncentrality(-t, df, 1 - share)
+    if t > _FAR * max(1.0, math.sqrt(df / 50)):  # t ≈ noncentrality · sqrt(df / chi²)
+        return t * math.sqrt(float(chdtri(df, share)) / df)
 
     def miss(noncentrality: float) -> float:
         return share - float(nctdtr(df, noncentrality, t))
 
-    reach = 4 * math.sqrt(1 + t * t / (2 * df))
+    low = -float(ndtri(share)) - 1e-6  # P(T ≤ t) ≥ P(T ≤ 0) = Φ(−noncentrality)
+    high = max(t, low) + 4 * math.sqrt(1 + t * t / (2 * df))
     for _ in range(12):
-        if miss(t - reach) < 0 < miss(t + reach):
-            return bisect(miss, t - reach, t + reach)
-        reach *= 2
+        if miss(high) > 0:
+            return bisect(miss, low, high)
+        high *= 2
     return math.nan

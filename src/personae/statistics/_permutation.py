@@ -273,9 +273,10 @@ def _permutations(rng: np.random.Generator, n: int, draws: int, strata: IntArray
     rows = np.broadcast_to(np.arange(n, dtype=np.intp), (draws, n))
     if strata is None:
         return rng.permuted(rows, axis=1)
-    places = np.argsort(strata, kind="stable")
     out = np.empty((draws, n), dtype=np.intp)
-    out[:, places] = np.argsort(strata + rng.random((draws, n)), axis=1)
+    for stratum in np.unique(strata):
+        places = np.flatnonzero(strata == stratum)
+        out[:, places] = rng.permuted(np.broadcast_to(places, (draws, places.size)), axis=1)
     return out
 
 

@@ -14,6 +14,7 @@ Sides = Literal[1, 2]
 
 _LARGEST_D = 64.0
 _LARGEST_R = 1 - 1e-9
+_FIRST_TRY = 1e-3
 
 
 def power_mean(effect: float, n: int, *, n_other: int | None = None, alpha: float = 0.05, sides: Sides = 2) -> float:
@@ -145,9 +146,12 @@ def minimum_detectable_effect(
 
 
 def _smallest(reach: Callable[[float], float], largest: float, power: float) -> float:
-    if largest <= 0 or not reach(largest) >= power:
-        return math.nan
-    return bisect(lambda size: reach(size) - power, 0.0, largest)
+    high = min(_FIRST_TRY, largest)
+    while not reach(high) >= power:  # from below: far beyond the answer the noncentral t is slow and underflows
+        if high >= largest:
+            return math.nan
+        high = min(2 * high, largest)
+    return bisect(lambda size: reach(size) - power, 0.0, high)
 
 
 def _cut(alpha: float, sides: int) -> float:

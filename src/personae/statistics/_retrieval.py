@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from personae.core import InputError
 from personae.statistics._arrays import FloatArray, Groups, check_level, group, table
 from personae.statistics._means import mean_interval
+from personae.statistics._proportions import proportion_interval
 from personae.statistics._results import Estimate
 
 
@@ -36,7 +37,7 @@ def top_k_accuracy(similarity: ArrayLike, labels: ArrayLike, *, k: int = 1, leve
         similarity: item × item, larger is closer, no NaN; the diagonal is not used.
         labels: one label per item, shape (n,).
         k: how many neighbours are looked at.
-        level: confidence level; t over labels with the cluster variance of `mean_interval`.
+        level: confidence level; labels are the clusters of a `proportion_interval` (of a `mean_interval` under ties).
 
     Returns:
         Mean over items that have a companion; the others are `missing`. Ties in similarity count by the chance that a
@@ -62,7 +63,12 @@ def top_k_accuracy(similarity: ArrayLike, labels: ArrayLike, *, k: int = 1, leve
         scores = np.where(sure, 1.0, 1 - _chance_of_none(pool, (tied & same).sum(axis=1), places))
     chance = 1 - _chance_of_none(np.full(n, n - 1), companions, np.full(n, min(k, n - 1)))
     scores = np.where(alone, np.nan, scores)
-    mean = mean_interval(scores, groups.codes, level=level, weighting="observations")
+    whole = bool(np.isin(scores[~alone], (0.0, 1.0)).all())  # without ties every score is a yes or a no
+    mean = (
+        proportion_interval(scores, groups.codes, level=level)
+        if whole
+        else mean_interval(scores, groups.codes, level=level, weighting="observations")
+    )
     return RetrievalEstimate(
         mean.value, mean.interval, mean.n, mean.clusters, mean.missing, mean.reason,
         chance=math.nan if alone.all() else float(chance[~alone].mean()), scores=tuple(map(float, scores)),

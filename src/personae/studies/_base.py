@@ -136,6 +136,16 @@ class Study(ABC):
     async def work(self, unit: Unit, bench: Bench) -> Sequence[Row]:
         """Do one unit and return its evidence."""
 
+    def after(self, stage: Stage, bench: Bench) -> Sequence[str]:
+        """Lines to print when a stage is committed (for instance how the margins fit)."""
+        del stage, bench
+        return ()
+
+    def headline(self, measurements: Sequence[Measurement]) -> Sequence[str]:
+        """The findings in a few plain lines, null results included."""
+        del measurements
+        return ()
+
     @abstractmethod
     def measure(self, bench: Bench) -> list[Measurement]:
         """Numbers, from committed evidence alone."""

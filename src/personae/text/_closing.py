@@ -56,9 +56,9 @@ _WHEN: Final = (
     r"|this (?:evening|afternoon|weekend|week)|at \w+(?: \w+){0,3}|in (?:a|an|the|two|three|few)\b(?: \w+){1,3})"
 )
 _TAIL: Final = (
-    rf"(?:\s+(?:for (?:now|today)|now|then|too|again|soon|everyone|everybody|all|folks|guys|friends?|dear|love"
-    rf"|buddy|mate"
-    rf"|sir|madam|my (?:\w+ )?\w+|old friend|(?-i:[A-Z])[\w'.]*|until \w+|{_WHEN}|and\b.*))*[\s.!…)*]*$"
+    r"(?:\s+(?:for (?:now|today)\b|(?:now|then|too|again|soon|everyone|everybody|all|folks|guys|friends?|dear|love|buddy"
+    r"|mate|sir|madam)\b|my (?:(?:old|dear|good|best|little|lovely) )?\w+|(?:old|dear) friend\b|(?-i:[A-Z])[\w'.]*"
+    rf"|until \w+|{_WHEN}|and\b.*))*+[\s.!…)*]*$"
 )
 _GO: Final = (
     r"(?:go|run|get going|be going|be off|get off|get back|head (?:out|off|home|back)|leave|log off|sign off|hang up"
@@ -186,15 +186,14 @@ def closing_cue(text: str, previous: str | None = None) -> CueMatch | None:
     """
     plain = _QUOTED.sub(lambda match: " " * len(match.group()), text.replace("’", "'"))
     spans = sentence_spans(plain)
+    returned = previous is None or closing_cue(previous) is not None
     for index in range(len(spans) - 1, -1, -1):
         sentence = spans[index]
         if _asks(sentence.text) or len(sentence.text) > _LONGEST_SENTENCE:
             break
-        found = _cue_in(sentence)
+        found = _cue_in(sentence, returned=returned)
         if found is not None:
             kind, start, end = found
-            if previous is not None and _BARE_RETURN.match(plain[start:end]) and closing_cue(previous) is None:
-                break
             return CueMatch(start, end, text[start:end], kind)
         if not _is_pleasant(sentence.text):
             break
@@ -205,16 +204,24 @@ def _asks(sentence: str) -> bool:
     return sentence.rstrip("\"'”’»)] *").endswith("?")
 
 
-def _cue_in(sentence: Span) -> tuple[CueKind, int, int] | None:
+def _cue_in(sentence: Span, *, returned: bool) -> tuple[CueKind, int, int] | None:
     if _REPORTED.search(sentence.text):
         return None
     for clause in _CLAUSE.finditer(sentence.text):
         piece = clause.group().strip()
-        kind = CueKind.FAREWELL if _FAREWELL.match(piece) else CueKind.WELL_WISH if _WELL_WISH.match(piece) else None
+        kind = _kind_of(piece)
+        if not returned and _BARE_RETURN.match(piece):
+            continue
         if kind is not None and _is_pleasant(sentence.text[clause.end() :]):
             start = sentence.start + clause.start() + len(clause.group()) - len(clause.group().lstrip())
             return kind, start, start + len(piece)
     return None
+
+
+def _kind_of(clause: str) -> CueKind | None:
+    if _FAREWELL.match(clause):
+        return CueKind.FAREWELL
+    return CueKind.WELL_WISH if _WELL_WISH.match(clause) else None
 
 
 def _is_pleasant(piece: str) -> bool:

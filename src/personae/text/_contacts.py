@@ -219,7 +219,7 @@ def _ibans(text: str) -> Iterator[tuple[int, int]]:
 def _cards(text: str) -> Iterator[tuple[int, int]]:
     for match in _CARD.finditer(text):
         digits = re.sub(r"[ -]", "", match.group())
-        if len(set(digits)) > 2 and passes_luhn(digits):
+        if len(set(digits)) > 1 and passes_luhn(digits):
             yield match.span()
 
 
@@ -250,12 +250,12 @@ def _addresses(text: str) -> Iterator[tuple[int, int]]:
 
 def _phones(text: str) -> Iterator[tuple[int, int]]:
     for match in _NUMBER.finditer(text):
-        raw = match.group().rstrip(" ().-/")
-        if match.group().count(")") == raw.count("(") > raw.count(")"):
-            raw = match.group().rstrip(" .-/")
-        before = text[max(0, match.start() - 40) : match.start()]
-        if _is_phone(raw, hinted=_PHONE_WORD.search(before) is not None):
-            yield match.start(), match.start() + len(raw)
+        start, raw = match.start(), match.group()
+        if raw.startswith("(") and ")" not in raw:
+            start, raw = start + 1, raw[1:]
+        hinted = _PHONE_WORD.search(text[max(0, start - 40) : start]) is not None
+        if _is_phone(raw, hinted=hinted):
+            yield start, start + len(raw)
 
 
 def _is_phone(raw: str, *, hinted: bool) -> bool:

@@ -32,14 +32,20 @@ _FOLLOWS: Final = (
     r"|developed|designed"
     r"|programmed|by|from|with no|not|with(?:out)? (?:a|any|feelings|the)|named|called|though|like me)\b))"
 )
-_ASSISTANTS: Final = r"(?:ChatGPT|GPT-?[0-9.o]+|Claude|Gemini|Bard|LLaMA|Llama|Mistral|Qwen|DeepSeek|SmolLM[0-9]*|Copilot|Gemma|Phi-[0-9]|Grok|Bing)"
-_MAKERS: Final = r"(?:OpenAI|Anthropic|Google(?: DeepMind)?|Meta(?: AI)?|Microsoft|Alibaba(?: Cloud)?|DeepSeek|Mistral(?: AI)?|Hugging ?Face|xAI)"
+_PRODUCTS: Final = r"(?:ChatGPT|GPT-?[0-9][\w.]*|SmolLM[0-9]*|Qwen[0-9.]*|DeepSeek|Copilot|Phi-[0-9]|LLaMA)"
+_NAMESAKES: Final = r"(?:Claude|Gemini|Bard|Llama|Mistral|Gemma|Grok)"
+"""Products whose names people and animals bear too: these need "an AI" or a maker behind them."""
+
+_MAKERS: Final = (
+    r"(?:OpenAI|Anthropic|Google(?: DeepMind)?|Meta(?: AI)?|Microsoft|Alibaba(?: Cloud)?|DeepSeek|Mistral(?: AI)?"
+    r"|Hugging ?Face|xAI)"
+)
 _IDENTITY: Final = re.compile(
     rf"(?i:\bas (?:just |only )?an? {_MACHINE}{_FOLLOWS})"
     rf"|(?i:\bI(?:'m| am)(?: just| only| actually| simply| merely| really| still)* (?:an? |the "
     rf")?{_MACHINE}{_FOLLOWS})"
-    rf"|\b(?:I'm|I am|my name is|my name's|call me|this is) (?:an? )?{_ASSISTANTS}\b"
-    r"(?=[^\w']* (?:an?\b|the\b|and\b|created|trained|developed|made|by)|[.,!;]|$)"
+    rf"|(?i:\b(?:I'm|I am|my name is|my name's) )(?:{_PRODUCTS}\b(?![ -]\w+(?:er|or)\b)"
+    rf"|{_NAMESAKES},? (?=(?:an? (?:[a-z]+ )?(?:AI|language model|chatbot)|(?:created|trained|developed|made) by {_MAKERS})\b))"
     rf"|(?i:\bI (?:was|am|have been) (?:created|developed|trained|made|built|programmed|designed)(?: and \w+)?)"
     rf" (?i:by) {_MAKERS}\b"
     r"|(?i:\bI (?:was|am|have been) (?:trained|fine-tuned) on (?:a |large |vast |massive |lots of |huge "
@@ -103,7 +109,8 @@ def prompt_leak(text: str, prompts: Sequence[str], min_words: int = 8) -> list[P
 def control_tokens(text: str) -> list[Span]:
     """Chat-template tokens and turn headers in `text`.
 
-    Finds `<|im_start|>`, `[INST]`, `<s>`, `<start_of_turn>`, `### Human:` and their kin, case as in the templates. A bare header (`Assistant:`) counts at the start of a line only.
+    Finds `<|im_start|>`, `[INST]`, `<s>`, `<start_of_turn>`, `### Human:` and their kin, case as in the templates.
+    A bare header (`Assistant:`) counts at the start of a line only.
     """
     return [Span(match.start(), match.end(), match.group()) for match in _CONTROL.finditer(text)]
 

@@ -23,7 +23,7 @@ class BM25:
     """Okapi BM25 over a fixed list of documents.
 
     score(d, q) = Σ over the words t of q of idf(t) · tf · (k1 + 1) / (tf + k1 · (1 − b + b · |d| / mean |d|)), with
-    idf(t) = ln(1 + (N − df + 0.5) / (df + 0.5)), which is never negative. A word repeated in the query counts each time.
+    idf(t) = ln(1 + (N − df + 0.5) / (df + 0.5)), never negative. A word repeated in the query counts each time.
 
     >>> index = BM25(["the red boat", "a blue car", "red red wine"])
     >>> [int(i) for i in index.scores("boat").nonzero()[0]]

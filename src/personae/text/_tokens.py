@@ -26,8 +26,8 @@ _ASCII_WORD: Final = re.compile(r"[0-9]+(?:[.,][0-9]+)+|[A-Za-z0-9]+(?:'[A-Za-z0
 _ABBREVIATIONS: Final = frozenset(
     re.findall(
         r"\S+",
-        "mr mrs ms dr prof rev hon gen col capt sgt lt st sr jr mt ft ave blvd rd dept est fig figs no nos vol vols ed eds "
-        "pp cf vs approx inc ltd co corp univ jan feb mar apr jun jul aug sep sept oct nov dec e.g i.e a.m p.m al",
+        "mr mrs ms dr prof rev hon gen col capt sgt lt st sr jr mt ft ave blvd rd dept est fig figs no nos vol vols ed "
+        "eds pp cf vs approx inc ltd co corp univ jan feb mar apr jun jul aug sep sept oct nov dec e.g i.e a.m p.m al",
     )
 )
 _SOFT_ABBREVIATIONS: Final = frozenset(re.findall(r"\S+", "etc a.m p.m inc ltd co corp jr sr u.s u.k ph.d"))

@@ -1,0 +1,5 @@
+"""`python -m personae`."""
+
+from personae.cli import main
+
+main()

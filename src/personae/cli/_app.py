@@ -1,0 +1,48 @@
+"""The command tree."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from personae.cli import _doctor, _models, _people, _runs, _studies, _talk
+
+app = typer.Typer(
+    name="personae",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Make people, put them on a language model, let them talk and answer, and measure what happened.",
+    epilog="Start with: personae demo --out demo-run",
+)
+
+
+def _version(*, value: bool) -> None:
+    if value:
+        from personae import __version__
+
+        typer.echo(f"personae {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=lambda value: _version(value=value), is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+app.command("demo")(_studies.demo)
+app.command("create")(_people.create)
+app.command("chat")(_talk.chat)
+app.command("simulate")(_talk.simulate)
+app.command("administer")(_talk.administer)
+app.add_typer(_studies.study_app, name="study", help="Run and read studies: one published method each.")
+app.command("report")(_runs.report)
+app.command("export")(_runs.export)
+app.add_typer(_runs.run_app, name="run", help="Look into run folders.")
+app.add_typer(_models.models_app, name="models", help="Fetch and check model weights.")
+app.command("doctor")(_doctor.doctor)

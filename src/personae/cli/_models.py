@@ -1,0 +1,63 @@
+"""`personae models`: weights of the embedded models."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from personae.cli._output import Debug, Json, Reply, guarded, note
+
+models_app = typer.Typer(no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="smollm2 (language model) or minilm (sentence encoder's tokenizer).")]
+
+
+@models_app.command("get")
+@guarded
+def get(
+    name: Name,
+    force: Annotated[bool, typer.Option("--force", help="Fetch and convert again.")] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Fetch weights into the user's cache and make the copies the engine wants, with checksums."""
+    from personae.models import fetch_minilm, get_weights, minilm_tokenizer_path
+
+    reply = Reply(as_json=as_json)
+    if name == "minilm":
+        path = minilm_tokenizer_path()
+        if force or not path.exists():
+            path = fetch_minilm()
+        reply.line(f"minilm: {path}")
+        reply.done({"name": name, "files": [str(path)]})
+        return
+    files = get_weights(name, force=force, progress=note)
+    for kind, path in files.items():
+        reply.line(f"{name} {kind}: {path}")
+    reply.done({"name": name, "files": {k: str(v) for k, v in files.items()}})
+
+
+@models_app.command("list")
+@guarded
+def list_(as_json: Json = False, debug: Debug = False) -> None:
+    """Models this release knows, and which are on this machine."""
+    from personae.models import list_weights
+
+    reply = Reply(as_json=as_json)
+    rows = list_weights()
+    reply.table(rows, ("name", "licence", "parameters", "present", "size"))
+    reply.done({"models": rows})
+
+
+@models_app.command("verify")
+@guarded
+def verify(name: Name = "smollm2", as_json: Json = False, debug: Debug = False) -> None:
+    """Compute the checksums of the cached copies again and compare."""
+    from personae.models import verify_weights
+
+    reply = Reply(as_json=as_json)
+    sums = verify_weights(name)
+    for path, digest in sums.items():
+        reply.line(f"ok  {digest[:16]}…  {path}")
+    reply.done({"name": name, "sha256": sums})

@@ -1,0 +1,93 @@
+"""`personae run`, `report`, `export`: what a run folder holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from personae.cli._output import Debug, Json, Reply, guarded
+
+run_app = typer.Typer(no_args_is_help=True)
+Folder = Annotated[Path, typer.Argument(help="A run folder.")]
+
+
+@run_app.command("show")
+@guarded
+def show(folder: Folder, as_json: Json = False, debug: Debug = False) -> None:
+    """State, settings, counts and usage of a run."""
+    from personae.studies import overview
+
+    reply = Reply(as_json=as_json)
+    data = overview(folder)
+    for key, value in data.items():
+        reply.line(f"{key:>16}: {value}")
+    reply.done(data)
+
+
+@run_app.command("digest")
+@guarded
+def digest(folder: Folder, as_json: Json = False, debug: Debug = False) -> None:
+    """The content digest of the evidence: equal digests, equal evidence."""
+    from personae.runs import open_run
+
+    reply = Reply(as_json=as_json)
+    value = open_run(folder).digest()
+    reply.line(value)
+    reply.done({"digest": value})
+
+
+@run_app.command("compare")
+@guarded
+def compare(first: Folder, second: Folder, as_json: Json = False, debug: Debug = False) -> None:
+    """Which evidence tables of two runs differ, and by how many rows."""
+    from personae.runs import compare as compare_runs
+    from personae.runs import open_run
+
+    reply = Reply(as_json=as_json)
+    found = compare_runs(open_run(first), open_run(second))
+    for line in found.lines():
+        reply.line(line)
+    reply.done({"equal": found.equal, "tables": found.as_data()})
+
+
+@run_app.command("repair")
+@guarded
+def repair(folder: Folder, as_json: Json = False, debug: Debug = False) -> None:
+    """Drop damaged parts and queue exactly the units they held, for the next resume."""
+    from personae.runs import repair_run
+
+    reply = Reply(as_json=as_json)
+    queued = repair_run(folder)
+    reply.line(f"{len(queued)} unit(s) will run again when the same command is given.")
+    reply.done({"queued": list(queued)})
+
+
+@guarded
+def report(folder: Folder, as_json: Json = False, debug: Debug = False) -> None:
+    """Compute the measurements of a run again and write its report."""
+    from personae.studies import report_run
+
+    reply = Reply(as_json=as_json)
+    path = report_run(folder)
+    reply.line(f"report: {path}")
+    reply.done({"report": str(path)})
+
+
+@guarded
+def export(
+    folder: Folder,
+    out: Annotated[Path | None, typer.Option("--out", help="Where to write; RUN/exports by default.")] = None,
+    formats: Annotated[str, typer.Option("--formats", help="Comma-separated: jsonl, chat, sft, parquet.")] = "jsonl,chat,sft,parquet",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write datasets of a run: people, conversations, responses, with a dataset card and checksums."""
+    from personae.studies import export_folder
+
+    reply = Reply(as_json=as_json)
+    files = export_folder(folder, out, tuple(f.strip() for f in formats.split(",") if f.strip()))
+    for path in files:
+        reply.line(f"written: {path}")
+    reply.done({"files": [str(p) for p in files]})

@@ -1,0 +1,200 @@
+"""`personae chat`, `simulate`, `administer`: one person at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from personae.cli._output import Debug, Json, Model, Reply, Seed, ShowPrompt, guarded, note
+from personae.core import InputError, Persona
+
+Who = Annotated[str, typer.Argument(help="A gallery person (name or part of it), a content id, or a file of people.")]
+Turns = Annotated[int, typer.Option("--turns", min=1, help="Most utterances, both speakers together.")]
+ModeOption = Annotated[str, typer.Option("--mode", help="What each speaker sees of the log: ecp or concat.")]
+
+
+def find_person(who: str) -> Persona:
+    """A person by file (first in it), content id, or part of a gallery name.
+
+    Raises:
+        InputError: nobody, or several people, fit.
+    """
+    from personae.creation import load_gallery, load_people
+
+    path = Path(who)
+    if path.suffix in {".json", ".jsonl", ".yaml", ".yml"} or path.is_file():
+        people = load_people(path)
+        if not people:
+            raise InputError(f"{who!r} holds nobody.", hint="Give a file with at least one persona.")
+        return people[0]
+    people = load_gallery()
+    found = [p for p in people if p.id == who or who.casefold() == p.name.casefold()]
+    found = found or [p for p in people if who.casefold() in p.name.casefold()]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(p.name for p in (found or people)[:12])
+    word = "Several people fit" if found else "Nobody in the gallery fits"
+    raise InputError(f"{word} {who!r}.", hint=f"Try one of: {names}.")
+
+
+@guarded
+def chat(
+    who: Who = "Maren",
+    model: Model = "smollm2",
+    seed: Seed = 7,
+    turns: Turns = 40,
+    show_prompt: ShowPrompt = False,
+    debug: Debug = False,
+) -> None:
+    """Talk with a person. An empty line or Ctrl-D ends the conversation."""
+    from personae.conditioning import ExternalActor, Prompt, embody
+    from personae.core import derive_seed
+    from personae.models import Message, Sampling, open_model
+    from personae.simulation import RoundRobin, Scene, TurnCap, project, step
+
+    person = find_person(who)
+    rules = "Talk with the user as yourself, in the first person. One to three short sentences at a time."
+
+    def ask(messages: Sequence[Message]) -> str:
+        del messages
+        try:
+            return typer.prompt("you", default="", show_default=False, prompt_suffix="> ").strip()
+        except (EOFError, typer.Abort):
+            return ""
+
+    async def talk() -> None:
+        llm = open_model(model)
+        try:
+            async with embody(
+                person, Prompt(rules=rules), llm, name=person.name, sampling=Sampling(temperature=0.7, max_tokens=120)
+            ) as actor:
+                scene = Scene((ExternalActor("you", ask), actor), stop=TurnCap(turns), scheduler=RoundRobin())
+                note(f"You are talking with {person.name}, an invented person. An empty line ends it.")
+                from personae.core import Conversation
+
+                log = Conversation(key="chat", participants=scene.names)
+                while len(log.utterances) < turns:
+                    log = await step(scene, log, "you", seed=seed)
+                    if not log.utterances[-1].text:
+                        return
+                    if show_prompt:
+                        request = actor.request(project(log, actor.name), seed=derive_seed(seed, len(log.events)))
+                        note(llm.show_prompt(request))
+                    log = await step(scene, log, actor.name, seed=seed)
+                    typer.echo(f"{person.name}> {log.utterances[-1].text}")
+        finally:
+            await llm.close()
+
+    asyncio.run(talk())
+
+
+@guarded
+def simulate(
+    client: Annotated[str, typer.Argument(help="The person who has something on their mind (see `chat`).")] = "Maren",
+    model: Model = "smollm2",
+    seed: Seed = 7,
+    turns: Turns = 12,
+    mode: ModeOption = "ecp",
+    show_prompt: ShowPrompt = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Hold one client-responder conversation and print it."""
+    from personae.conditioning import Prompt
+    from personae.core import ConversationRow, TurnRow
+    from personae.models import GenerateRequest, Message, open_model
+    from personae.simulation import OPENING, Dialogue, converse
+    from personae.studies.spasm import client_rules, responder_rules
+
+    reply = Reply(as_json=as_json)
+    person = find_person(client)
+    if mode not in {"ecp", "concat"}:
+        raise InputError(f"--mode {mode!r}.", hint="Use ecp or concat.")
+    projection: Literal["ecp", "concat"] = "concat" if mode == "concat" else "ecp"
+    dialogue = Dialogue(
+        client=Prompt(rules=client_rules()), responder=Prompt(rules=responder_rules()), utterances=turns, probes=False
+    )
+
+    async def talk() -> list[Any]:
+        llm = open_model(model)
+        try:
+            if show_prompt:
+                text = dialogue.client.system(person, llm.count_tokens) or ""
+                opening = (Message("system", text), Message("user", OPENING))
+                reply.line(llm.show_prompt(GenerateRequest(opening, dialogue.client_sampling, seed)))
+            return list(await converse(dialogue, person, llm, mode=projection, unit="simulate", seed=seed, pool=[person]))
+        finally:
+            await llm.close()
+
+    rows = asyncio.run(talk())
+    head = next(r for r in rows if isinstance(r, ConversationRow))
+    turns_said = [r for r in rows if isinstance(r, TurnRow)]
+    for turn in turns_said:
+        name = person.name if turn.role == "client" else "responder"
+        reply.line(f"{name}: {turn.text}")
+    reply.line(f"(ended: {head.end_reason}, {head.utterances} utterances, seed {seed}, {mode})")
+    reply.done(
+        {
+            "client": person.id,
+            "end_reason": head.end_reason,
+            "turns": [{"role": t.role, "text": t.text, "retries": t.retries} for t in turns_said],
+        }
+    )
+
+
+@guarded
+def administer(
+    who: Who,
+    instrument: Annotated[str, typer.Option("--instrument", help="A shipped instrument or a file.")] = "ipip50",
+    model: Model = "smollm2",
+    seed: Seed = 7,
+    show_prompt: ShowPrompt = False,
+    free_text: Annotated[bool, typer.Option("--free-text", help="Let the person write answers and parse them.")] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Let one person answer an instrument and print scale scores beside the given traits."""
+    from personae.conditioning import Prompt, embody
+    from personae.core import ResponseRow
+    from personae.instruments import administer as ask
+    from personae.instruments import administer_free_text, answers_of, load_instrument, score_responses
+    from personae.instruments import show_prompt as prompt_of
+    from personae.models import open_model
+
+    reply = Reply(as_json=as_json)
+    person, questions = find_person(who), load_instrument(instrument)
+
+    async def answers() -> list[ResponseRow]:
+        llm = open_model(model)
+        try:
+            async with embody(person, Prompt(), llm) as actor:
+                if show_prompt:
+                    reply.line(prompt_of(actor, questions))
+                way = administer_free_text if free_text else ask
+                return await way(actor, questions, seed=seed, unit="administer")
+        finally:
+            await llm.close()
+
+    rows = asyncio.run(answers())
+    given = person.personal.big_five.scores() if person.personal.big_five else {}
+    scores = score_responses(questions, answers_of(rows))
+    table = [
+        {
+            "scale": s.name,
+            "score": "–" if s.value is None else f"{s.value:.2f}",
+            "answered": f"{s.answered}/{s.items}",
+            "given T": f"{given[s.name]:.0f}" if s.name in given else "–",
+            "reason": s.reason or "",
+        }
+        for s in scores.values()
+    ]
+    statuses: dict[str, int] = {}
+    for row in rows:
+        statuses[row.status] = statuses.get(row.status, 0) + 1
+    reply.line(f"{person.name} answers {questions.title} ({', '.join(f'{k}: {v}' for k, v in statuses.items())})")
+    reply.table(table, ("scale", "score", "answered", "given T", "reason"))
+    reply.done({"persona": person.id, "instrument": questions.name, "statuses": statuses, "scales": table})

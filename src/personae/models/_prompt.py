@@ -1,0 +1,210 @@
+"""Chat templates: messages become segments, control text that is ours and content that is the user's.
+
+Control text is tokenised with special tokens recognised, content with them switched off, each on its own: nothing that
+a person, partner or item says can become structure. Templates are recognised by family from the text inside a GGUF
+file; the Jinja program in it is not run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Final, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personae.core import InputError, ModelError, sha256_hex
+from personae.models._protocol import Message, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """Text of the template: may hold control tokens."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Text of a message: never holds control tokens, whatever it spells."""
+
+    text: str
+
+
+Segment: TypeAlias = Control | Content
+
+
+class Tokenizer(Protocol):
+    """What turns segments into token ids."""
+
+    @property
+    def control(self) -> NDArray[np.bool_]:
+        """True at the ids that are control tokens, shape (vocabulary,)."""
+        ...
+
+    def tokenize(self, text: str, *, special: bool) -> list[int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTemplate:
+    """How one family of chat models wants to be written to.
+
+    Attributes:
+        name: family.
+        start: control text before everything.
+        system: text before and after a system message; None where the family has no such role and the first user
+            message carries it.
+        user: text before and after a user message.
+        assistant: text before and after an assistant message.
+        default_system: what the model's own template puts into a missing system message; None when it adds none.
+        stop: strings that end a turn where no control token does.
+    """
+
+    name: str
+    start: str
+    system: tuple[str, str] | None
+    user: tuple[str, str]
+    assistant: tuple[str, str]
+    default_system: str | None = None
+    stop: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """sha256 of everything that decides how messages are rendered."""
+        return sha256_hex(asdict(self))
+
+    def render(
+        self, messages: Sequence[Message], *, prefill: str = "", system_default: bool = False
+    ) -> tuple[Segment, ...]:
+        """Segments of a prompt that ends where the model's next turn begins (after `prefill`).
+
+        A missing system message gives no system block, or with `system_default` the one that the model's own template
+        would insert. An empty system message gives a block with empty content.
+        """
+        segments: list[Segment] = [Control(self.start)] if self.start else []
+        waiting: list[str] = []
+        if not any(message.role == "system" for message in messages) and system_default:
+            self._system(self.default_system, segments, waiting)
+        for message in messages:
+            if message.role == "system":
+                self._system(message.content, segments, waiting)
+            else:
+                content = message.content
+                if message.role == "user" and waiting:
+                    content = "\n\n".join([*waiting, content])
+                    waiting.clear()
+                before, after = self._marks(message.role)
+                segments += [Control(before), Content(content), Control(after)]
+        if waiting:
+            before, after = self.user
+            segments += [Control(before), Content("\n\n".join(waiting)), Control(after)]
+        segments.append(Control(self.assistant[0]))
+        if prefill:
+            segments.append(Content(prefill))
+        return tuple(segment for segment in segments if segment.text)
+
+    def _system(self, text: str | None, segments: list[Segment], waiting: list[str]) -> None:
+        if text is None:
+            return
+        if self.system is None:
+            if text:
+                waiting.append(text)
+            return
+        segments += [Control(self.system[0]), Content(text), Control(self.system[1])]
+
+    def _marks(self, role: Role) -> tuple[str, str]:
+        return self.user if role == "user" else self.assistant
+
+
+CHATML: Final = ChatTemplate(
+    name="chatml",
+    start="",
+    system=("<|im_start|>system\n", "<|im_end|>\n"),
+    user=("<|im_start|>user\n", "<|im_end|>\n"),
+    assistant=("<|im_start|>assistant\n", "<|im_end|>\n"),
+)
+LLAMA3: Final = ChatTemplate(
+    name="llama-3",
+    start="<|begin_of_text|>",
+    system=("<|start_header_id|>system<|end_header_id|>\n\n", "<|eot_id|>"),
+    user=("<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>"),
+    assistant=("<|start_header_id|>assistant<|end_header_id|>\n\n", "<|eot_id|>"),
+)
+GEMMA: Final = ChatTemplate(
+    name="gemma",
+    start="<bos>",
+    system=None,
+    user=("<start_of_turn>user\n", "<end_of_turn>\n"),
+    assistant=("<start_of_turn>model\n", "<end_of_turn>\n"),
+)
+PLAIN: Final = ChatTemplate(
+    name="plain",
+    start="",
+    system=("", "\n\n"),
+    user=("User: ", "\n"),
+    assistant=("Assistant:", "\n"),
+    stop=("\nUser:", "\nAssistant:"),
+)
+
+_FAMILIES: Final = (("<|im_start|>", CHATML), ("<|start_header_id|>", LLAMA3), ("<start_of_turn>", GEMMA))
+_DEFAULT_SYSTEM: Final = re.compile(r"<\|im_start\|>system(?:\n|\\n)([^'\"{}]+?)<\|im_end\|>")
+
+
+def recognise_template(source: str | None, *, start: str = "") -> ChatTemplate:
+    """The family that a model's own chat template belongs to, with its default system text read out of it.
+
+    Args:
+        source: template inside the weights file; None (a base model) gives plain `User:` / `Assistant:` text.
+        start: text of the token that a base model wants in front, '' when it wants none.
+
+    Raises:
+        InputError: a template of an unknown family.
+    """
+    if source is None:
+        return ChatTemplate(**{**_fields(PLAIN), "start": start})
+    for mark, family in _FAMILIES:
+        if mark in source:
+            found = _DEFAULT_SYSTEM.search(source) if family is CHATML else None
+            text = found[1].replace("\\n", "\n") if found else None
+            return ChatTemplate(**{**_fields(family), "default_system": text})
+    raise InputError(
+        f"the chat template begins {source[:60]!r}: it belongs to no family that is known here.",
+        hint="Known families: ChatML (<|im_start|>), Llama 3 (<|start_header_id|>), Gemma (<start_of_turn>).",
+    )
+
+
+def _fields(template: ChatTemplate) -> dict[str, object]:
+    return {name: getattr(template, name) for name in ChatTemplate.__dataclass_fields__}
+
+
+def token_ids(segments: Sequence[Segment], tokenizer: Tokenizer) -> list[int]:
+    """Token ids of a prompt: control text with special tokens on, content with them off, each apart."""
+    ids: list[int] = []
+    for segment in segments:
+        if isinstance(segment, Control):
+            ids += tokenizer.tokenize(segment.text, special=True)
+        else:
+            ids += content_ids(segment.text, tokenizer)
+    return ids
+
+
+def content_ids(text: str, tokenizer: Tokenizer) -> list[int]:
+    """Token ids of content.
+
+    Raises:
+        ModelError: the tokenizer gave a control token all the same (then the prompt must not be sent).
+    """
+    ids = tokenizer.tokenize(text, special=False)
+    if ids and bool(tokenizer.control[ids].any()):
+        raise ModelError(
+            f"the tokenizer reads a control token into the text {text[:60]!r}.",
+            hint="This model cannot be given such text safely; change the text or the model.",
+        )
+    return ids
+
+
+def visible(segments: Sequence[Segment]) -> str:
+    """A prompt for people: control text between ⟦ and ⟧, content as it is."""
+    return "".join(f"⟦{segment.text}⟧" if isinstance(segment, Control) else segment.text for segment in segments)

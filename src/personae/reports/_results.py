@@ -1,0 +1,109 @@
+"""Sections about numbers: results with their controls, and what an effect had to be to be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from personae.core import Measurement
+from personae.reports._blocks import Block, Cell, DataTable, IntervalChart, MeasurementTable, Notice, Section
+from personae.reports._numbers import NONE, cell_text
+
+
+@dataclass(frozen=True, slots=True)
+class DetectableEffect:
+    """The smallest effect that a test at this n finds with probability `power`.
+
+    `value` of None needs `reason`; `observed` is the estimate to hold it against.
+    """
+
+    label: str
+    value: float | None
+    unit: str
+    n: int
+    cluster: str
+    method: str
+    power: float = 0.8
+    alpha: float = 0.05
+    observed: float | None = None
+    reason: str = ""
+
+
+def results_section(
+    measurements: Iterable[Measurement],
+    *,
+    section: str = "results",
+    title: str = "Results",
+    lead: str = "",
+    reference: float | None = 0.0,
+    caption: str = "Estimates with intervals",
+) -> Section:
+    """Measurements drawn and in full, with the null results and the failed controls said in words.
+
+    Args:
+        measurements: what was measured, in the order to show.
+        section: anchor of the section.
+        title: heading.
+        lead: what was asked, in markdown-lite.
+        reference: the value that means "nothing"; None when the measurements have no such value.
+        caption: of the chart.
+    """
+    rows = list(measurements)
+    blocks: list[Block] = list(_remarks(rows, reference))
+    if rows:
+        blocks.append(IntervalChart(rows, caption, reference))
+    blocks.append(MeasurementTable(rows, f"{title} in full"))
+    return Section(section, title, blocks, lead)
+
+
+def _remarks(rows: Sequence[Measurement], reference: float | None) -> Iterable[Notice]:
+    missing = [m for m in rows if m.value is None]
+    if missing:
+        yield Notice("warning", "Not computed: " + "; ".join(f"{m.label} ({m.reason})" for m in missing) + ".")
+    if reference is None:
+        return
+    zero = cell_text(reference)
+    nothing = [m.label for m in rows if not m.control and _holds(m, reference)]
+    fired = [m.label for m in rows if m.control and m.interval is not None and not _holds(m, reference)]
+    if fired:
+        yield Notice("warning", f"A control that should show nothing does: {'; '.join(fired)}.")
+    if nothing:
+        yield Notice(
+            "null_result",
+            f"The interval holds {zero} for: {'; '.join(nothing)}. This run does not show these effects; "
+            "what it could have shown is said under power.",
+        )
+
+
+def _holds(m: Measurement, reference: float) -> bool:
+    return m.interval is not None and m.interval.low <= reference <= m.interval.high
+
+
+def power_section(effects: Iterable[DetectableEffect]) -> Section:
+    """The minimum detectable effect of each comparison at the n of this run, beside what was observed."""
+    rows: list[tuple[Cell, ...]] = []
+    for e in effects:
+        seen = None if e.value is None or e.observed is None else abs(e.observed) >= abs(e.value)
+        rows.append(
+            (
+                e.label,
+                e.value if e.value is not None else f"not computed: {e.reason or 'no reason given'}",
+                e.unit,
+                f"{e.n:,} {e.cluster}",
+                e.observed,
+                NONE if seen is None else "yes" if seen else "no",
+                f"{100 * e.power:g} %",
+                f"{e.alpha:g}",
+                e.method,
+            )
+        )
+    columns = (
+        "Comparison", "Smallest detectable", "Unit", "n", "Observed", "Observed at least that large",
+        "Power", "Alpha", "Method",
+    )  # fmt: skip
+    table = DataTable(columns, rows, "Smallest effect that a run of this size finds")
+    lead = (
+        "A true effect of the size in the second column is found with the stated power. "
+        "Smaller ones may well exist: their absence above is no evidence against them."
+    )
+    return Section("power", "What this run could have seen", [table], lead)

@@ -1,0 +1,248 @@
+"""Everything a study does not have to do itself: the run folder, resume, progress, preview, report, exports."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from personae.core import (
+    ConversationRow,
+    FailureRow,
+    InputError,
+    Measurement,
+    MeasurementRow,
+    PersonaRow,
+    ResponseRow,
+    Row,
+    TurnRow,
+)
+from personae.formats import export_run
+from personae.models import Model, open_model
+from personae.reports import write_report
+from personae.runs import Caps, PlainProgress, Run, Summary, TerminalProgress, Unit, execute, open_run
+from personae.studies._base import Bench, Stage, Study, StudySpec, studies
+
+Exactness = Literal["exact", "batched"]
+CacheMode = Literal["read_write", "off", "refresh", "replay"]
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to run, as the user said it."""
+
+    study: str
+    out: Path
+    seed: int = 7
+    model: str = "smollm2"
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    exactness: str = "exact"
+    cache: str = "read_write"
+    concurrency: int = 4
+    max_calls: int | None = None
+    max_failure_share: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name, value, known in (
+            ("--exactness", self.exactness, get_args(Exactness)),
+            ("--cache", self.cache, get_args(CacheMode)),
+        ):
+            if value not in known:
+                raise InputError(f"{name} {value!r}.", hint=f"Use one of: {', '.join(known)}.")
+
+    def resolve(self) -> tuple[Study, StudySpec]:
+        """The study and its checked settings."""
+        study = studies.get(self.study)()
+        return study, study.Spec.read(self.settings, where=f"settings of {self.study}")
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a run left behind."""
+
+    folder: Path
+    report: Path
+    exports: tuple[Path, ...]
+    digest: str
+    headline: tuple[str, ...]
+    seconds: float
+    cpu_seconds: float
+
+    def lines(self) -> list[str]:
+        """The closing words: what was found, where it lies, what to try next."""
+        return [
+            *self.headline,
+            "",
+            f"report   {self.report}",
+            f"exports  {self.exports[0].parent if self.exports else '–'}",
+            f"digest   {self.digest}",
+            f"time     {self.seconds:.0f} s wall, {self.cpu_seconds:.0f} s CPU, load {os.getloadavg()[0]:.2f}",
+            "",
+            "next:",
+            f"  personae run show {self.folder}",
+            "  personae chat Maren",
+            f"  personae export {self.folder} --formats chat",
+        ]
+
+    def as_data(self) -> dict[str, Any]:
+        """The same for machines."""
+        return {
+            "folder": str(self.folder),
+            "report": str(self.report),
+            "exports": [str(p) for p in self.exports],
+            "digest": self.digest,
+            "headline": list(self.headline),
+            "seconds": round(self.seconds, 1),
+            "cpu_seconds": round(self.cpu_seconds, 1),
+        }
+
+
+def plan_of(order: Order) -> list[dict[str, Any]]:
+    """Stages with their units and calls; nothing is run."""
+    study, spec = order.resolve()
+    return [{"stage": s.name, "units": len(s.units), "calls": s.calls} for s in study.plan(spec, order.seed)]
+
+
+async def run_study(order: Order, *, say: Say, note: Say) -> Finished:
+    """Run or resume a study to its report.
+
+    Raises:
+        InputError: unknown study or settings, or a folder that holds another run.
+        RunFailedError: more units failed than allowed, or a cap was reached; the folder stays resumable.
+    """
+    began, cpu = time.monotonic(), time.process_time()
+    study, spec = order.resolve()
+    run = Run.create_or_resume(
+        order.out,
+        study=study.name,
+        spec=spec.model_dump(mode="json"),
+        seed=order.seed,
+        model=order.model,
+        determinism="exact" if order.exactness == "exact" else "replay",
+    )
+    with run:
+        exactness: Exactness = "exact" if order.exactness == "exact" else "batched"
+        model = open_model(order.model, cache=_cache(order.cache), log=run.calls, mode=exactness)
+        run.describe(fingerprint=dict(model.fingerprint))
+        try:
+            say(f"{study.card().title}")
+            say(f"model {model.reference} ({model.determinism}), seed {order.seed}, load {os.getloadavg()[0]:.2f}, into {order.out}")
+            await _stages(order, study, spec, run, model, say=say, note=note)
+            bench = Bench(model, run, order.seed, spec)
+            measured = await _measure(order, study, bench, note)
+            report = write_report(study.page(bench, measured), run.folder / "report" / "index.html")
+            exports = _export(run, run.folder / "exports", ("jsonl", "chat", "sft", "parquet"))
+            run.complete()
+            return Finished(
+                folder=run.folder,
+                report=report,
+                exports=tuple(exports),
+                digest=run.digest(),
+                headline=tuple(study.headline(measured)),
+                seconds=time.monotonic() - began,
+                cpu_seconds=time.process_time() - cpu,
+            )
+        finally:
+            await model.close()
+
+
+async def _stages(
+    order: Order, study: Study, spec: StudySpec, run: Run, model: Model, *, say: Say, note: Say
+) -> None:
+    shelf: dict[str, Any] = {}
+    stages: Sequence[Stage] = study.plan(spec, order.seed)
+    total = sum(len(s.units) for s in stages)
+    calls = sum(s.calls for s in stages)
+    say(f"plan: {total} units, about {calls} model calls: " + ", ".join(f"{s.name} {len(s.units)}" for s in stages))
+    for stage in stages:
+        bench = Bench(model, run, order.seed, spec, shelf)
+
+        async def work(unit: Unit, bench: Bench = bench) -> Sequence[Row]:
+            return await study.work(unit, bench)
+
+        summary = await _execute(order, run, stage, work, note)
+        for line in study.after(stage, Bench(model, run, order.seed, spec, shelf)):
+            say(line)
+        if summary.failed:
+            note(f"{stage.name}: {summary.failed} unit(s) failed: {dict(summary.failures)}")
+
+
+async def _execute(
+    order: Order, run: Run, stage: Stage, work: Callable[[Unit], Any], note: Say
+) -> Summary:
+    progress = TerminalProgress() if sys.stderr.isatty() else PlainProgress(note)
+    return await execute(
+        run,
+        stage.units,
+        work,
+        concurrency=order.concurrency,
+        max_failure_share=order.max_failure_share,
+        caps=Caps(calls=order.max_calls) if order.max_calls else None,
+        progress=progress,
+    )
+
+
+async def _measure(order: Order, study: Study, bench: Bench, note: Say) -> list[Measurement]:
+    """Measurements are a unit like any other: computed once from committed rows, stored, and part of the digest."""
+
+    async def work(unit: Unit) -> Sequence[Row]:
+        return [MeasurementRow(unit=unit.key, measurement=m) for m in study.measure(bench)]
+
+    await _execute(order, bench.run, Stage("measure", (Unit("measure", "measure"),), 0), work, note)
+    return [r.measurement for r in bench.run.rows(MeasurementRow)]
+
+
+def _cache(mode: str) -> CacheMode:
+    for known in get_args(CacheMode):
+        if mode == known:
+            return known
+    raise InputError(f"cache mode {mode!r}.", hint=f"Use one of: {', '.join(get_args(CacheMode))}.")
+
+
+# Reading finished runs -----------------------------------------------------------------------------------------------
+
+
+def overview(folder: Path) -> dict[str, Any]:
+    """What `personae run show` prints."""
+    run = open_run(folder)
+    manifest = run.manifest
+    counts = {
+        "people": sum(1 for _ in run.rows(PersonaRow)),
+        "responses": sum(1 for _ in run.rows(ResponseRow)),
+        "conversations": sum(1 for _ in run.rows(ConversationRow)),
+        "turns": sum(1 for _ in run.rows(TurnRow)),
+        "measurements": sum(1 for _ in run.rows(MeasurementRow)),
+        "failures": sum(1 for _ in run.rows(FailureRow)),
+    }
+    head = manifest.model_dump(mode="json")
+    kept = ("study", "state", "model", "seed", "determinism", "spec", "started", "finished")
+    return {k: head.get(k) for k in kept} | counts | {"digest": run.digest()}
+
+
+def report_run(folder: Path) -> Path:
+    """Write the report of a run again from what it holds. Measurements are read, not computed again."""
+    run = open_run(folder)
+    study = studies.get(run.manifest.study)()
+    spec = study.Spec.read(run.manifest.spec, where=str(folder))
+    bench = Bench(_named(run), run, run.manifest.seed, spec)
+    return write_report(study.page(bench, [r.measurement for r in run.rows(MeasurementRow)]), folder / "report" / "index.html")
+
+
+def _named(run: Run) -> Model:
+    """A model that answers from the run's own call log: enough for a report, and no weights are needed."""
+    return open_model(f"replay:{run.folder}", cache="off")
+
+
+def export_folder(folder: Path, out: Path | None, formats: Sequence[str]) -> list[Path]:
+    """Write the datasets of a run."""
+    return _export(open_run(folder), out or folder / "exports", formats)
+
+
+def _export(run: Run, out: Path, formats: Sequence[str]) -> list[Path]:
+    del run, out, formats, export_run
+    raise RuntimeError

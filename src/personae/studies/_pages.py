@@ -1,0 +1,87 @@
+"""Sections that every study's report shares: the question and design first, evidence and cost last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from personae.core import ConversationRow, FailureRow, FitRow, PersonaRow, ResponseRow, TurnRow
+from personae.models import Usage
+from personae.reports import (
+    Block,
+    DataTable,
+    Notice,
+    Prose,
+    Section,
+    answers_section,
+    conversations_section,
+    cost_section,
+    environment_section,
+    failures_section,
+    limits_section,
+    people_section,
+    status_counts,
+)
+from personae.studies._base import Bench, Card
+
+
+def opening_sections(bench: Bench, card: Card, design: str) -> list[Section]:
+    """Question and claims, design, people with their fit to the margins."""
+    claims = DataTable(
+        ("Claim", "Reference", "Checked here", "Needs a larger model", "Where we deviate"),
+        [(c.claim, c.reference, c.checked_here, c.needs_large_model or None, c.deviation or None) for c in card.claims],
+        "Claims of the method and what this run can say about them",
+    )
+    settings = DataTable(
+        ("Setting", "Value"), [(k, str(v)) for k, v in bench.spec.model_dump(mode="json").items()], "Settings of this run"
+    )
+    notices: list[Block] = [Notice("limit", text) for text in card.limits]
+    return [
+        Section("question", "Question", [Prose(card.question), *notices, claims]),
+        Section("design", "Design", [Prose(design.strip()), settings]),
+        people_section(bench.run.rows(PersonaRow), bench.run.rows(FitRow), seed=bench.seed),
+    ]
+
+
+def closing_sections(bench: Bench) -> list[Section]:
+    """Conversations drawn by seed, answers with their prompts, failures, cost, environment, limits."""
+    run = bench.run
+    responses = list(run.rows(ResponseRow))
+    prompts = prompt_lookup(bench)
+    manifest = run.manifest
+    stages = {name: record for name, record in manifest.stages.items()}
+    sections: list[Section] = []
+    if any(True for _ in run.rows(ConversationRow)):
+        sections.append(
+            conversations_section(run.rows(ConversationRow), run.rows(TurnRow), bench.seed, 3, prompts=prompts)
+        )
+    if responses:
+        sections.append(answers_section(responses, seed=bench.seed, prompts=prompts))
+    limit = max((record.failure_limit for record in stages.values()), default=1.0)
+    sections += [
+        failures_section(
+            run.rows(FailureRow), status_counts(responses), units=manifest.units_done + manifest.units_failed, limit=limit
+        ),
+        cost_section(usage_by_verb(run), {"executing, all sessions": manifest.seconds}),
+        environment_section(manifest),
+        limits_section(bench.model.reference, dict(bench.model.fingerprint)),
+    ]
+    return sections
+
+
+def usage_by_verb(run: Any) -> dict[str, Usage]:
+    """Calls and tokens of a run, by verb."""
+    return dict(run.calls.usage_by_verb())
+
+
+def prompt_lookup(bench: Bench) -> Callable[[str | None], str | None]:
+    """From the key of a recorded call to the exact prompt the model got."""
+    calls = bench.run.calls
+
+    def find(key: str | None) -> str | None:
+        return None if key is None else calls.prompt_of(key)
+
+    return find
+
+
+__all__: Sequence[str] = ["closing_sections", "opening_sections", "prompt_lookup", "usage_by_verb"]

@@ -1,0 +1,179 @@
+"""An OpenAI-compatible endpoint on loopback that answers properly, or misbehaves on demand."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+
+@dataclass
+class Endpoint:
+    """What it was asked, and how it is to behave. `faults` are used up one per request, before proper answers."""
+
+    url: str = ""
+    requests: list[tuple[str, dict[str, Any], dict[str, str]]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    always: str = ""
+    echoes: bool = False
+    multiple: bool = True
+    letters: bool = True
+    reply: Callable[[dict[str, Any]], str] | None = None
+    in_flight: int = 0
+    most_in_flight: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    hold: float = 0.0
+
+    def bodies(self, path: str = "/v1/chat/completions") -> list[dict[str, Any]]:
+        return [body for p, body, _ in self.requests if p == path]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    endpoint: Endpoint
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        e = self.endpoint
+        with e.lock:
+            e.requests.append((self.path, body, dict(self.headers)))
+            fault = e.faults.pop(0) if e.faults else e.always
+            e.in_flight += 1
+            e.most_in_flight = max(e.most_in_flight, e.in_flight)
+        try:
+            if e.hold:
+                time.sleep(e.hold)
+            if fault:
+                self._misbehave(fault)
+            else:
+                self._answer(body)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        finally:
+            with e.lock:
+                e.in_flight -= 1
+
+    def _send(self, text: str, status: int = 200, kind: str = "application/json", **headers: str) -> None:
+        data = text.encode()
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(data)))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _misbehave(self, fault: str) -> None:
+        if fault == "429":
+            self._send('{"error": {"message": "slow down"}}', 429, retry_after="7")
+        elif fault == "quota":
+            self._send('{"error": {"message": "no money", "code": "insufficient_quota"}}', 429)
+        elif fault.isdigit():
+            self._send(json.dumps({"error": {"message": f"status {fault}"}}), int(fault))
+        elif fault == "html":
+            self._send("<!DOCTYPE html><html><body>Welcome to nginx</body></html>", kind="text/html")
+        elif fault == "empty":
+            self._send('{"choices": [], "model": "m"}')
+        elif fault == "cut":
+            self._send('{"choices": [{"message": {"content": "hel')
+        elif fault == "shape":
+            self._send('{"choices": [{"text": "not a chat"}]}')
+        elif fault == "list":
+            self._send("[1, 2]")
+        elif fault == "error200":
+            self._send('{"error": "model not loaded"}')
+        elif fault == "drop":  # promises more than it sends, then hangs up
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", "1000")
+            self.end_headers()
+            self.wfile.write(b'{"choices"')
+            self.wfile.flush()
+            self.close_connection = True
+        elif fault == "slow":
+            time.sleep(0.5)
+            self.close_connection = True
+        else:
+            raise AssertionError(fault)
+
+    def _answer(self, body: dict[str, Any]) -> None:
+        e = self.endpoint
+        if self.path.endswith("/embeddings"):
+            vectors = [[float(zlib.crc32(f"{k}{t}".encode()) % 97) - 48.0 for k in range(8)] for t in body["input"]]
+            data = [{"index": k, "embedding": v} for k, v in enumerate(vectors)]
+            self._send(json.dumps({"data": data[::-1], "usage": {"prompt_tokens": 3}}))
+        elif self.path.endswith("/chat/completions"):
+            self._chat(body)
+        elif e.echoes:
+            self._echo(body["prompt"])
+        else:
+            self._send('{"error": {"message": "echo is not supported"}}', 400)
+
+    def _chat(self, body: dict[str, Any]) -> None:
+        e = self.endpoint
+        if body.get("n", 1) > 1 and not e.multiple:
+            self._send('{"error": {"message": "only one completion choice is allowed"}}', 400)
+            return
+        said = (
+            e.reply(body)
+            if e.reply
+            else f"reply {zlib.crc32(json.dumps([body['messages'], body.get('seed')]).encode())}"
+        )
+        choice: dict[str, Any] = {"message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
+        if body.get("logprobs"):
+            choice["logprobs"] = {"content": [{"token": "A", "logprob": -0.1, "top_logprobs": self._top(body)}]}
+        choices = [{**choice, "index": k} for k in range(body.get("n", 1))]
+        usage = {"prompt_tokens": 11, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 4}}
+        self._send(json.dumps({"choices": choices, "model": "tiny-1", "system_fingerprint": "fp", "usage": usage}))
+
+    def _top(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+        """Likes the option that says 'very accurate' best and the letter B a little too much."""
+        if not self.endpoint.letters:
+            return [{"token": "I", "logprob": -0.2}, {"token": " am", "logprob": -3.0}]
+        lines = [line for line in body["messages"][-1]["content"].splitlines() if line[1:3] == ". "]
+        weights = {
+            line[0]: (4.0 if "very accurate" in line else 1.0) * (2.0 if line[0] == "B" else 1.0) for line in lines
+        }
+        total = sum(weights.values()) / 0.9
+        return [{"token": f" {k}", "logprob": math.log(w / total)} for k, w in weights.items() if w > 0][
+            : body["top_logprobs"]
+        ]
+
+    def _echo(self, prompt: str) -> None:
+        words, offsets, at = [], [], 0
+        for piece in prompt.split(" "):
+            words.append(piece if at == 0 else f" {piece}")
+            offsets.append(at)
+            at += len(words[-1])
+        values: list[float | None] = [None, *(-0.1 * len(w) for w in words[1:]), -1.0]
+        logprobs = {"tokens": [*words, " next"], "token_logprobs": values, "text_offset": [*offsets, at]}
+        self._send(
+            json.dumps({"choices": [{"text": f"{prompt} next", "logprobs": logprobs, "finish_reason": "length"}]})
+        )
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """A running endpoint; `endpoint.url` ends in /v1."""
+    state = Endpoint()
+    handler = type("Handler", (_Handler,), {"endpoint": state})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = False
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    yield state
+    server.shutdown()
+    thread.join()
+    server.server_close()
