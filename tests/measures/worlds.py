@@ -8,7 +8,7 @@ import numpy as np
 
 from personae.core import DOMAINS, ConversationRow, Instrument, ResponseRow, TurnRow, derive_seed
 from personae.instruments import load_instrument
-from personae.measures import echo_test, recovery_test, talk_metrics, talks, trait_table
+from personae.measures import echo_copy, echo_test, recovery_test, talks, trait_table
 from personae.models import simulate_answers, simulate_dialogues
 
 PEOPLE = 24
@@ -77,6 +77,6 @@ def echo_p(world: EchoWorld, rng: np.random.Generator) -> float:
         members = [t for t in everything if t.head.condition == condition]
         for talk in members:
             others = [o for o in members if o.head.persona_id != talk.head.persona_id]
-            cell[talk.head.persona_id] = talk_metrics(talk, others, None, seed=seed)["echo_copy"]
+            cell[talk.head.persona_id] = echo_copy(talk, others, seed=seed)
     differences = [by["ecp"][p] - by["concat"][p] for p in sorted(by["ecp"])]
     return echo_test(differences, seed=seed, draws=999).p

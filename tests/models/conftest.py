@@ -113,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
             vectors = [[float(zlib.crc32(f"{k}{t}".encode()) % 97) - 48.0 for k in range(8)] for t in body["input"]]
             data = [{"index": k, "embedding": v} for k, v in enumerate(vectors)]
             self._send(json.dumps({"data": data[::-1], "usage": {"prompt_tokens": 3}}))
-        elif self.path.endswith("/chat/completions"):
+        elif self.path.partition("?")[0].endswith("/chat/completions"):
             self._chat(body)
         elif e.echoes:
             self._echo(body["prompt"])

@@ -3,12 +3,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from personae.core import CorruptRunError, InputError, ReplayMissError, ReplyError, VersionError
+from personae.core import CorruptRunError, DiskFullError, ModelError, ReplayMissError, ReplyError, VersionError
 from personae.models import (
     CachedModel,
     Determinism,
@@ -155,6 +156,9 @@ def test_answers_with_a_secret_are_not_kept(tmp_path: Path) -> None:
 def test_the_path_follows_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache_path() == tmp_path / "home" / "cache" / "responses.sqlite"
     monkeypatch.delenv("PERSONAE_HOME")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_path() == tmp_path / "personae" / "responses.sqlite"
+    monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache_path() == Path.home() / ".cache" / "personae" / "responses.sqlite"
 
 
@@ -174,11 +178,38 @@ def test_a_damaged_cache_is_named(tmp_path: Path) -> None:
         ResponseCache(path)
 
 
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    with ResponseCache(tmp_path / "c.sqlite") as cache:
+        pages = cache._open.execute("PRAGMA page_count").fetchone()[0]
+        cache._open.execute(f"PRAGMA max_page_count={pages}")
+        with pytest.raises(DiskFullError, match=r"c\.sqlite"):
+            cache.put("k", "generate", "x" * 10**6)
+        cache._open.execute("PRAGMA max_page_count=100000")
+        cache.put("k", "generate", "x" * 10**6)
+        assert cache.get("k") is not None
+
+
+def test_writers_share_one_file(tmp_path: Path) -> None:
+    def write(worker: int) -> None:
+        with ResponseCache(tmp_path / "c.sqlite") as cache:
+            for k in range(25):
+                cache.put(f"{worker}/{k}", "generate", "{}")
+                cache.put("same", "generate", f"{worker}")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    with ResponseCache(tmp_path / "c.sqlite") as cache:
+        assert len(cache) == 101
+        first = cache.get("same")
+        cache.put("same", "generate", "late")
+        assert cache.get("same") == first
+
+
 def test_a_closed_cache_says_so(tmp_path: Path) -> None:
     cache = ResponseCache(tmp_path / "c.sqlite")
     cache.close()
     cache.close()
-    with pytest.raises(InputError, match="closed"):
+    with pytest.raises(ModelError, match="closed"):
         cache.get("k")
 
 

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from personae.core import CorruptRunError, InputError, ReplyError, StorageError, VersionError
-from personae.models import CallLog, GenerateRequest, Message, RecordedModel, ScoreRequest, ScriptedModel
+from personae.core import CorruptRunError, DiskFullError, InputError, ReplyError, StorageError, VersionError
+from personae.models import CallLog, GenerateRequest, Message, RecordedModel, Sampling, ScoreRequest, ScriptedModel
 
 ASK = GenerateRequest((Message("user", "Hi"),), seed=3, tags={"unit": "u1", "persona": "p1"})
 
@@ -86,6 +88,35 @@ def test_a_failed_flush_loses_nothing(tmp_path: Path) -> None:
         log._open.execute("PRAGMA query_only=OFF")
         log.flush()
         assert [r.unit for r in log.records()] == ["u1"]
+
+
+def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
+    with CallLog(tmp_path / "calls.sqlite") as log:
+        pages = log._open.execute("PRAGMA page_count").fetchone()[0]
+        log._open.execute(f"PRAGMA max_page_count={pages}")
+        model = RecordedModel(ScriptedModel(["word " * 20000]), log)
+        asyncio.run(model.generate(replace(ASK, sampling=Sampling(max_tokens=10**6))))
+        with pytest.raises(DiskFullError, match="disk is full"):
+            log.flush()
+        log._open.execute("PRAGMA max_page_count=100000")
+        log.flush()
+        assert [r.unit for r in log.records()] == ["u1"]
+
+
+def test_a_killed_writer_leaves_a_readable_log(tmp_path: Path) -> None:
+    code = f"""
+import asyncio, os
+from personae.models import CallLog, GenerateRequest, Message, RecordedModel, ScriptedModel
+log = CallLog({str(tmp_path / "calls.sqlite")!r})
+model = RecordedModel(ScriptedModel(), log)
+asyncio.run(model.generate(GenerateRequest((Message("user", "one"),), tags={{"unit": "done"}})))
+log.flush()
+asyncio.run(model.generate(GenerateRequest((Message("user", "two"),), tags={{"unit": "lost"}})))
+os.kill(os.getpid(), 9)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    with CallLog(tmp_path / "calls.sqlite") as log:
+        assert [r.unit for r in log.records()] == ["done"]
 
 
 def test_secrets_are_masked_before_anything_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

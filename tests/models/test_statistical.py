@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from personae.core import InputError
+from personae.core import InputError, Persona
 from personae.models import (
     GenerateRequest,
     Message,
@@ -23,6 +23,7 @@ from personae.models import (
     open_model,
     simulate_answers,
     simulate_dialogues,
+    teach,
 )
 
 LIKERT = ("very inaccurate", "inaccurate", "neither", "accurate", "very accurate")
@@ -137,6 +138,22 @@ def test_learning_reaches_through_wrappers_and_leaves_other_models_alone(tmp_pat
         tags = {"persona": "p", "item": "i", "scale": "E", "unit": "u"}
         asyncio.run(model.score_options([ScoreRequest(QUESTION, LIKERT, tags=tags)]))
     assert not learn(ScriptedModel(), "p", {"extraversion": 1.0})
+
+
+def test_a_persona_is_taught_by_its_own_scores() -> None:
+    ada = Persona.model_validate({"names": {"full": "Ada"}, "personal": {"big_five": {"extraversion": 70}}})
+    model = StatisticalModel(planted=Planted(noise=0.0))
+    assert teach(model, ada)
+    assert not teach(ScriptedModel(), ada)
+    same = StatisticalModel({ada.id: {"E": 2.0}}, planted=Planted(noise=0.0))
+    for scale in ("E", "C"):
+        tags = {"persona": ada.id, "item": "i", "scale": scale}
+        assert _expected(model, **tags) == pytest.approx(_expected(same, **tags))
+
+
+def test_a_baseline_without_item_is_neutral() -> None:
+    model = StatisticalModel()
+    assert _expected(model, persona="", actor="", item="", scale="", key="") == pytest.approx(3.0)
 
 
 def test_single_and_bulk_answers_follow_the_same_distribution() -> None:

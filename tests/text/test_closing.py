@@ -71,7 +71,7 @@ def test_a_returned_wish_needs_a_wish():
 
 
 @given(ANY_TEXT)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_never_fails_and_points_into_the_text(text):
     for turn in (text, f"{text} Bye!", f"{text}\nThank you, that's all."):
         found = closing_cue(turn)

@@ -94,7 +94,7 @@ def test_copy_share_counts_each_occurrence():
 
 
 @given(ANY_TEXT, ANY_TEXT, st.integers(1, 5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_shares_are_bounded_and_full_on_themselves(a, b, n):
     score = copy_share(a, b, n)
     assert (score.value is None) == (len(words(a)) < n)
@@ -111,7 +111,7 @@ def brute_force(a, b):
 
 
 @given(SMALL, SMALL)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_longest_common_substring_is_exact(a, b):
     found = longest_common_substring(a, b)
     left, right = normalise(a), normalise(b)
@@ -125,7 +125,7 @@ def test_longest_common_substring_is_exact(a, b):
 
 
 @given(ANY_TEXT, ANY_TEXT)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_substring_ratio_laws(a, b):
     for of in ("shorter", "longer"):
         assert longest_common_substring_ratio(a, b, of=of) == longest_common_substring_ratio(b, a, of=of)

@@ -26,7 +26,8 @@ ANY_TEXT = st.text(alphabet=st.characters(), max_size=160)
         "Try to breathe slowly.",
         "1. Start by writing down your goals.",
         "My advice would be to wait.",
-        "It's important to take breaks.",
+        "It's important to give yourself breaks.",
+        "Well, you have to speak to your boss.",
         "You shouldn't worry so much.",
     ],
 )
@@ -55,6 +56,8 @@ def test_clients_who_advise(text):
         "Would you suggest that I wait?",
         "Have you ever been to Porto?",
         "I need to talk to someone.",
+        "I think it's important to be honest.",
+        "The dogs run through rings and you have to direct them.",
         "Should you need more details, I can send them.",
         "Keep in mind that I have two small children.",
     ],
@@ -129,7 +132,7 @@ def test_clients_can_claim_the_responders_facts_too():
 
 
 @given(ANY_TEXT, st.sampled_from(Role), st.lists(ANY_TEXT, max_size=3), st.lists(ANY_TEXT, max_size=3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_never_fails_points_into_the_text_and_needs_facts(text, role, own, partner):
     turn = f"{text} I am a {partner[0] if partner else text}"
     found = role_swap(turn, role, own, partner)

@@ -35,7 +35,7 @@ def test_features_of_a_small_text():
 
 
 @given(ANY_TEXT)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_vectors_are_finite_and_not_negative_or_wholly_missing(text):
     vector = style_vector(text)
     assert vector.shape == (len(STYLE_FEATURES),)
@@ -63,7 +63,7 @@ def test_style_tells_two_writers_apart():
 
 
 @given(VECTORS, VECTORS, st.floats(0.01, 100))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_cosine_laws(a, b, factor):
     value = cosine(a, b)
     if not a.any() or not b.any():

@@ -68,7 +68,7 @@ def test_sentences(text, expected):
 
 
 @given(ANY_TEXT)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_spans_point_into_the_text(text):
     assert all(text[span.start : span.end] == span.text for span in sentence_spans(text))
     previous = 0
@@ -79,7 +79,7 @@ def test_spans_point_into_the_text(text):
 
 
 @given(ANY_TEXT)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_words_are_lower_case_and_stable(text):
     found = words(text)
     assert all(word == word.lower() and word.strip() == word and word for word in found)

@@ -29,7 +29,10 @@ def _version(*, value: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=lambda value: _version(value=value), is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "--version", callback=lambda value: _version(value=value), is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     del version

@@ -40,13 +40,12 @@ def doctor(as_json: Json = False, debug: Debug = False) -> None:
             }
         )
     for row in list_weights():
-        present = bool(row["present"])
         parts.append(
             {
-                "part": f"weights: {row['name']}",
+                "part": f"weights: {row.name}",
                 "for": "embedded language model",
-                "state": "present" if present else "missing",
-                "fix": "" if present else f"personae models get {row['name']}",
+                "state": row.problem or ("present" if row.present else "missing"),
+                "fix": "" if row.present and not row.problem else f"personae models get {row.name}",
             }
         )
     tokenizer = minilm_tokenizer_path().exists()

@@ -32,10 +32,10 @@ def get(
         reply.line(f"minilm: {path}")
         reply.done({"name": name, "files": [str(path)]})
         return
-    files = get_weights(name, force=force, progress=note)
-    for kind, path in files.items():
-        reply.line(f"{name} {kind}: {path}")
-    reply.done({"name": name, "files": {k: str(v) for k, v in files.items()}})
+    manifest = get_weights(name, note, force=force)
+    for kind, cached in manifest.files.items():
+        reply.line(f"{name} {kind}: {cached.file}  {cached.bytes / 1e6:.0f} MB  sha256 {cached.sha256[:16]}…")
+    reply.done({"name": name, "weights": manifest.model_dump(mode="json")})
 
 
 @models_app.command("list")
@@ -45,8 +45,18 @@ def list_(as_json: Json = False, debug: Debug = False) -> None:
     from personae.models import list_weights
 
     reply = Reply(as_json=as_json)
-    rows = list_weights()
-    reply.table(rows, ("name", "licence", "parameters", "present", "size"))
+    rows = [
+        {
+            "name": w.name,
+            "title": w.title,
+            "licence": w.licence,
+            "download": f"{w.download_bytes / 1e6:.0f} MB",
+            "on disk": f"{w.cached_bytes / 1e6:.0f} MB",
+            "present": w.problem or ("yes" if w.present else "no"),
+        }
+        for w in list_weights()
+    ]
+    reply.table(rows, ("name", "title", "licence", "download", "on disk", "present"))
     reply.done({"models": rows})
 
 
@@ -57,7 +67,7 @@ def verify(name: Name = "smollm2", as_json: Json = False, debug: Debug = False) 
     from personae.models import verify_weights
 
     reply = Reply(as_json=as_json)
-    sums = verify_weights(name)
-    for path, digest in sums.items():
-        reply.line(f"ok  {digest[:16]}…  {path}")
-    reply.done({"name": name, "sha256": sums})
+    manifest = verify_weights(name)
+    for cached in manifest.files.values():
+        reply.line(f"ok  sha256 {cached.sha256[:16]}…  {cached.file}")
+    reply.done({"name": name, "weights": manifest.model_dump(mode="json")})

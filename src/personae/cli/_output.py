@@ -26,10 +26,16 @@ R = TypeVar("R")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON envelope on standard output.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-Model = Annotated[str, typer.Option("--model", help="Model reference: smollm2, gguf:PATH, openai:NAME@URL, fake:KIND, replay:RUN.")]
-Seed = Annotated[int, typer.Option("--seed", help="Root seed: the same seed gives the same people and, in exact mode, the same run.")]
+Model = Annotated[
+    str, typer.Option("--model", help="Model reference: smollm2, gguf:PATH, openai:NAME@URL, fake:KIND, replay:RUN.")
+]
+Seed = Annotated[
+    int, typer.Option("--seed", help="Root seed: the same seed gives the same people and, in exact mode, the same run.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, with counts, and do nothing.")]
-ShowPrompt = Annotated[bool, typer.Option("--show-prompt", help="Print what the model really gets, control tokens visible.")]
+ShowPrompt = Annotated[
+    bool, typer.Option("--show-prompt", help="Print what the model really gets, control tokens visible.")
+]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write; the same call again resumes it.")]
 
 

@@ -44,9 +44,8 @@ def create(
             "people": c.count,
             "quota": "exact" if c.hard else "soft",
         }
-        for c in population.fit()
+        for c in population.fit().rows
     ]
     reply.table(fit, ("margin", "cell", "asked", "got", "people", "quota"))
-    for path in written:
-        reply.line(f"written: {path}")
-    reply.done({"people": len(population), "recipe": loaded.hash, "seed": seed, "fit": fit, "files": [str(p) for p in written]})
+    reply.line(f"written: {written}")
+    reply.done({"people": len(population), "recipe": loaded.hash, "seed": seed, "fit": fit, "folder": str(written)})

@@ -47,9 +47,16 @@ def compare(first: Folder, second: Folder, as_json: Json = False, debug: Debug =
 
     reply = Reply(as_json=as_json)
     found = compare_runs(open_run(first), open_run(second))
-    for line in found.lines():
-        reply.line(line)
-    reply.done({"equal": found.equal, "tables": found.as_data()})
+    reply.line("identical" if found.identical else f"different: {found.digest_a} / {found.digest_b}")
+    for table in found.different:
+        reply.line(
+            f"  {table.table}: {table.rows_a} and {table.rows_b} rows, {table.only_a} only in the first, "
+            f"{table.only_b} only in the second"
+        )
+        for row in table.first:
+            reply.line(f"    {row.unit}: differs in {', '.join(row.columns)}")
+    different = [{"table": t.table, "only_first": t.only_a, "only_second": t.only_b} for t in found.different]
+    reply.done({"identical": found.identical, "equal": list(found.equal), "different": different})
 
 
 @run_app.command("repair")
@@ -59,14 +66,16 @@ def repair(folder: Folder, as_json: Json = False, debug: Debug = False) -> None:
     from personae.runs import repair_run
 
     reply = Reply(as_json=as_json)
-    queued = repair_run(folder)
-    reply.line(f"{len(queued)} unit(s) will run again when the same command is given.")
-    reply.done({"queued": list(queued)})
+    done = repair_run(folder)
+    for path in done.files:
+        reply.line(f"dropped: {path}")
+    reply.line(f"{len(done.units)} unit(s) will run again when the same command is given.")
+    reply.done({"dropped": [str(p) for p in done.files], "queued": list(done.units)})
 
 
 @guarded
 def report(folder: Folder, as_json: Json = False, debug: Debug = False) -> None:
-    """Compute the measurements of a run again and write its report."""
+    """Write the report of a run again from what its folder holds; no weights are needed."""
     from personae.studies import report_run
 
     reply = Reply(as_json=as_json)
@@ -79,7 +88,9 @@ def report(folder: Folder, as_json: Json = False, debug: Debug = False) -> None:
 def export(
     folder: Folder,
     out: Annotated[Path | None, typer.Option("--out", help="Where to write; RUN/exports by default.")] = None,
-    formats: Annotated[str, typer.Option("--formats", help="Comma-separated: jsonl, chat, sft, parquet.")] = "jsonl,chat,sft,parquet",
+    formats: Annotated[
+        str, typer.Option("--formats", help="Comma-separated: jsonl, chat, sft, parquet.")
+    ] = "jsonl,chat,sft,parquet",
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:

@@ -14,9 +14,13 @@ from personae.core import InputError
 
 study_app = typer.Typer(no_args_is_help=True)
 
-Exactness = Annotated[str, typer.Option("--exactness", help="exact: one canonical shape, bit-equal again; batched: faster, replayable.")]
+Exactness = Annotated[
+    str, typer.Option("--exactness", help="exact: one canonical shape, bit-equal again; batched: faster, replayable.")
+]
 Cache = Annotated[str, typer.Option("--cache", help="Answers of earlier runs: read_write, off, refresh, replay.")]
-Concurrency = Annotated[int, typer.Option("--concurrency", min=1, help="Units in flight; never changes an exact result.")]
+Concurrency = Annotated[
+    int, typer.Option("--concurrency", min=1, help="Units in flight; never changes an exact result.")
+]
 MaxCalls = Annotated[int | None, typer.Option("--max-calls", min=1, help="Hard cap on model calls.")]
 
 

@@ -126,7 +126,9 @@ def simulate(
                 text = dialogue.client.system(person, llm.count_tokens) or ""
                 opening = (Message("system", text), Message("user", OPENING))
                 reply.line(llm.show_prompt(GenerateRequest(opening, dialogue.client_sampling, seed)))
-            return list(await converse(dialogue, person, llm, mode=projection, unit="simulate", seed=seed, pool=[person]))
+            return list(
+                await converse(dialogue, person, llm, mode=projection, unit="simulate", seed=seed, pool=[person])
+            )
         finally:
             await llm.close()
 
@@ -153,7 +155,9 @@ def administer(
     model: Model = "smollm2",
     seed: Seed = 7,
     show_prompt: ShowPrompt = False,
-    free_text: Annotated[bool, typer.Option("--free-text", help="Let the person write answers and parse them.")] = False,
+    free_text: Annotated[
+        bool, typer.Option("--free-text", help="Let the person write answers and parse them.")
+    ] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:

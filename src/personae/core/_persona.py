@@ -387,6 +387,8 @@ class Persona(Frozen):
             if isinstance(node, Mapping):
                 node = node.get(step)
             elif isinstance(node, BaseModel):
+                aliases = {f.alias: name for name, f in type(node).model_fields.items() if f.alias}
+                step = aliases.get(step, step)  # noqa: PLW2901 - `register` is stored as `register_`
                 if step not in type(node).model_fields:
                     raise InputError(
                         f"{path!r} is no path of a persona: {type(node).__name__} has no field {step!r}.",

@@ -1,1 +1,74 @@
-"""Making people."""
+"""Making people: recipes, exact quotas, rules, traits, names, schema sampling, crafting, and people in files."""
+
+from personae.creation._craft import (
+    Crafted,
+    CraftReason,
+    craft,
+    craft_description,
+    craft_faults,
+    craft_messages,
+    fallback_counts,
+)
+from personae.creation._fit import FitReport, FittedTable
+from personae.creation._load import load_recipe, recipe_names
+from personae.creation._names import NameBook, NamesSpec, PersonName
+from personae.creation._people import load_gallery, load_people, save_people, write_population
+from personae.creation._population import Population, PopulationFit, create_people
+from personae.creation._quota import CountTable, largest_remainder
+from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Variable
+from personae.creation._rules import Match, Rule, Violation, check_fields, check_persona
+from personae.creation._schema import (
+    PairRejection,
+    RejectionReport,
+    Schema,
+    SchemaField,
+    SchemaSampler,
+    load_schema,
+)
+from personae.creation._situate import situate
+from personae.creation._traits import TraitModel, swapped_trait_twins
+
+__all__ = [
+    "Conditional",
+    "CountTable",
+    "CraftReason",
+    "Crafted",
+    "FitReport",
+    "FittedTable",
+    "Margin",
+    "Match",
+    "NameBook",
+    "NamesSpec",
+    "PairRejection",
+    "PersonName",
+    "Population",
+    "PopulationFit",
+    "Recipe",
+    "RejectionReport",
+    "Rule",
+    "Schema",
+    "SchemaField",
+    "SchemaSampler",
+    "SeedTable",
+    "TraitModel",
+    "Variable",
+    "Violation",
+    "check_fields",
+    "check_persona",
+    "craft",
+    "craft_description",
+    "craft_faults",
+    "craft_messages",
+    "create_people",
+    "fallback_counts",
+    "largest_remainder",
+    "load_gallery",
+    "load_people",
+    "load_recipe",
+    "load_schema",
+    "recipe_names",
+    "save_people",
+    "situate",
+    "swapped_trait_twins",
+    "write_population",
+]

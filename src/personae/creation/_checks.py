@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -53,7 +54,9 @@ def _check_variables(recipe: Recipe) -> None:
     for name, variable in recipe.variables.items():
         where = f"variable {name!r}"
         if bool(variable.values) == bool(variable.bins):
-            raise RecipeError(f"{where} needs either values or bins.", hint="values: [a, b] or bins: {young: [18, 39]}.")
+            raise RecipeError(
+                f"{where} needs either values or bins.", hint="values: [a, b] or bins: {young: [18, 39]}."
+            )
         labels = variable.labels
         twice = sorted({v for v in labels if labels.count(v) > 1})
         if twice:
@@ -64,7 +67,7 @@ def _check_variables(recipe: Recipe) -> None:
         for low, high, label in spans:
             if low > high:
                 raise RecipeError(f"{where}: bin {label!r} runs from {low} to {high}.", hint="Write [lowest, highest].")
-        for (_, high, one), (low, _, two) in zip(spans, spans[1:], strict=False):
+        for (_, high, one), (low, _, two) in pairwise(spans):
             if low <= high:
                 raise RecipeError(f"{where}: bins {one!r} and {two!r} both hold {low}.", hint="Bins must not overlap.")
         if variable.path is not None:
@@ -119,7 +122,8 @@ def _check_agreement(recipe: Recipe) -> None:
                 )
                 more = f"; and {len(worst) - _LISTED} more" if len(worst) > _LISTED else ""
                 raise RecipeError(
-                    f"margins {two.name!r} and {one.name!r} contradict each other about {' x '.join(shared)}: {told}{more}.",
+                    f"margins {two.name!r} and {one.name!r} contradict each other about {' x '.join(shared)}: "
+                    f"{told}{more}.",
                     hint="Both must give the same shares for what they have in common.",
                 )
 
@@ -150,12 +154,14 @@ def _check_conditionals(recipe: Recipe) -> None:
                 )
             for name, word in zip(part.parents, words, strict=True):
                 if word != "*":
-                    require_known(word, recipe.variables[name].labels, f"{where}, row {key!r}", kind=f"value of {name!r}")
+                    require_known(
+                        word, recipe.variables[name].labels, f"{where}, row {key!r}", kind=f"value of {name!r}"
+                    )
             for label in row:
                 require_known(label, recipe.variables[part.child].labels, f"{where}, row {key!r}")
             _check_sum(row.values(), f"{where}, row {key!r}")
-    for start in parents:
-        trail, here = [start], list(parents[start])
+    for start, above in parents.items():
+        trail, here = [start], list(above)
         while here:
             name = here.pop()
             if name == start:

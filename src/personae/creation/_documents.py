@@ -54,7 +54,9 @@ def read_text(path: Path, *, error: type[InputError] = InputError) -> str:
     except FileNotFoundError as cause:
         raise error(f"There is no file {str(path)!r}.", hint="Check the path.") from cause
     except OSError as cause:
-        raise error(f"Cannot read {str(path)!r}: {cause.strerror}.", hint="Check that it is a readable file.") from cause
+        raise error(
+            f"Cannot read {str(path)!r}: {cause.strerror}.", hint="Check that it is a readable file."
+        ) from cause
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as cause:

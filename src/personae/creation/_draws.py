@@ -80,3 +80,8 @@ def pick(draws: Floats, weights: Floats) -> Indexes:
     """Index of the category each uniform draw falls into; `weights` need not sum to 1."""
     edges = np.cumsum(weights) / weights.sum()
     return np.minimum(np.searchsorted(edges, draws, side="right"), len(weights) - 1).astype(np.int64)
+
+
+def totals(index: Indexes, weights: Floats | Indexes, size: int) -> Floats:
+    """Summed weights of each index, shape (size,)."""
+    return np.bincount(index, weights=weights, minlength=size).astype(np.float64)

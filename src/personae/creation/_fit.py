@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from personae.core import RecipeError
 from personae.creation._checks import AGREEMENT
-from personae.creation._draws import Floats, Indexes
+from personae.creation._draws import Floats, Indexes, totals
 from personae.creation._recipe import SEPARATOR, Conditional, Margin, Recipe
 from personae.creation._rules import Match
 
@@ -46,7 +46,7 @@ class FitReport:
     worst: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FittedTable:
     """Cells that can occur, as codes (cells, variables), with their shares (cells,)."""
 
@@ -73,11 +73,27 @@ def fit_recipe(recipe: Recipe) -> FittedTable:
     targets = [recipe.shares(m) for m in margins]
     _check_cells_filled(recipe, margins, indexes, targets, weights)
     shares, rounds, converged = _rake(weights, indexes, targets)
+    if not converged:
+        from personae.creation._feasible import forced_zeros
+
+        # Cells that the margins together force to 0 are only reached in the limit: take them out and finish.
+        empty = forced_zeros(indexes, targets)
+        if empty.any():
+            shares, more, converged = _rake(np.where(empty, 0.0, weights), indexes, targets)
+            rounds += more
     residual, worst = _residual(recipe, margins, indexes, targets, shares)
-    if residual > AGREEMENT and (error := _gap(recipe, margins, indexes, targets, residual, worst)) is not None:
-        raise error
+    if residual > AGREEMENT:
+        from personae.creation._feasible import unmet
+
+        told = unmet([f"{m.name}: {cell}" for m in margins for cell in recipe.cells(m.vars)], indexes, targets)
+        raise RecipeError(
+            f"the margins cannot be met together under the rules: {told or f'{worst} off by {residual:.4f}'}.",
+            hint="Shares are of all people; loosen a rule or change these targets.",
+        )
     keep = shares > 0
-    report = replace(table.report, cells=int(keep.sum()), rounds=rounds, converged=converged, residual=residual, worst=worst)
+    report = replace(
+        table.report, cells=int(keep.sum()), rounds=rounds, converged=converged, residual=residual, worst=worst
+    )
     return FittedTable(table.names, table.codes[keep], shares[keep], report)
 
 
@@ -113,7 +129,9 @@ def _support(recipe: Recipe) -> tuple[FittedTable, Floats]:
                 f"no combination of {', '.join(done)} is left: rules and zero shares exclude them all.",
                 hint="Loosen a rule.",
             )
-    return FittedTable(names, codes, weights, FitReport(len(codes), forbidden, 0, True, 0.0, None)), weights
+    return FittedTable(
+        names, codes, weights, FitReport(len(codes), forbidden, 0, converged=True, residual=0.0, worst=None)
+    ), weights
 
 
 _Factor = Callable[[Codes, tuple[str, ...]], Floats]
@@ -197,7 +215,9 @@ def category_mask(recipe: Recipe, code: str, name: str, match: Match) -> NDArray
         fits = plain_match.holds(label) if (match.values is not None or match.not_ is not None) else True
         if match.ranged:
             low, high = variable.bins[label]
-            ends = [(match.min is None or v >= match.min) and (match.max is None or v <= match.max) for v in (low, high)]
+            ends = [
+                (match.min is None or v >= match.min) and (match.max is None or v <= match.max) for v in (low, high)
+            ]
             inside = (match.min is None or match.min <= low) and (match.max is None or match.max >= high)
             apart = (match.max is not None and match.max < low) or (match.min is not None and match.min > high)
             if not inside and not apart:
@@ -229,7 +249,7 @@ def _rake(weights: Floats, indexes: list[Indexes], targets: list[Floats]) -> tup
     for turn in range(1, _ROUNDS + 1):
         gap = 0.0
         for index, target in zip(indexes, targets, strict=True):
-            found = np.bincount(index, weights=shares, minlength=len(target))
+            found = totals(index, shares, len(target))
             gap = max(gap, float(np.abs(found - target).max()))
             shares = shares * np.divide(target, found, out=np.zeros_like(target), where=found > 0)[index]
         if gap < _CLOSE:
@@ -246,7 +266,7 @@ def _residual(
 ) -> tuple[float, str | None]:
     largest, where = 0.0, None
     for margin, index, target in zip(margins, indexes, targets, strict=True):
-        gap = np.abs(np.bincount(index, weights=shares, minlength=len(target)) - target)
+        gap = np.abs(totals(index, shares, len(target)) - target)
         cell = int(gap.argmax())
         if gap[cell] > largest:
             largest, where = float(gap[cell]), f"{margin.name}: {recipe.cells(margin.vars)[cell]}"
@@ -258,7 +278,7 @@ def _check_cells_filled(
 ) -> None:
     """Every target above 0 needs at least one combination that may occur."""
     for margin, index, target in zip(margins, indexes, targets, strict=True):
-        found = np.bincount(index, weights=weights, minlength=len(target))
+        found = totals(index, weights, len(target))
         empty = np.flatnonzero((target > 0) & (found <= 0)).tolist()
         if empty:
             cells = recipe.cells(margin.vars)
@@ -267,38 +287,6 @@ def _check_cells_filled(
             raise RecipeError(
                 f"{'hard quota' if margin.hard else 'margin'} {margin.name!r} asks for people in cells that cannot "
                 f"occur: {told}.",
-                hint=f"Rules and tables leave them empty (rules: {', '.join(codes) or 'none'}): set them to 0 or loosen these.",
+                hint=f"Rules and tables leave them empty: set them to 0 or loosen these (rules: "
+                f"{', '.join(codes) or 'none'}).",
             )
-
-
-def _gap(
-    recipe: Recipe, margins: list[Margin], indexes: list[Indexes], targets: list[Floats], residual: float, worst: str | None
-) -> RecipeError | None:
-    """The error that says which cells keep the margins from being met together, and by how much at the least.
-
-    The smallest total mismatch is a linear programme over the cells: minimise the slack of all margin cells.
-    None when the programme says the margins can be met and only the raking was slow.
-    """
-    from scipy.optimize import linprog
-    from scipy.sparse import coo_array, eye_array, hstack, vstack
-
-    rows = [
-        coo_array((np.ones(len(index)), (index, np.arange(len(index)))), shape=(len(target), len(index)))
-        for index, target in zip(indexes, targets, strict=True)
-    ]
-    stacked = vstack(rows)
-    goal = np.concatenate(targets)
-    size = len(goal)
-    system = hstack([stacked, eye_array(size), -eye_array(size)]).tocsr()
-    cost = np.concatenate([np.zeros(stacked.shape[1]), np.ones(2 * size)])
-    answer: Any = linprog(cost, A_eq=system, b_eq=goal, bounds=(0, None), method="highs")
-    slack = answer.x[-2 * size : -size] - answer.x[-size:] if answer.success else np.zeros(size)
-    if answer.success and float(np.abs(slack).sum()) <= AGREEMENT and residual <= 10 * AGREEMENT:
-        return None
-    names = [f"{m.name}: {cell}" for m in margins for cell in recipe.cells(m.vars)]
-    order = [c for c in np.argsort(-np.abs(slack)).tolist() if abs(slack[c]) > 1e-6]
-    told = "; ".join(f"{names[c]} {'short' if slack[c] > 0 else 'over'} by {abs(slack[c]):.4f}" for c in order[:_LISTED])
-    return RecipeError(
-        f"the margins cannot be met together under the rules: {told or f'{worst} off by {residual:.4f}'}.",
-        hint="Shares are of all people; loosen a rule or change these targets.",
-    )

@@ -61,7 +61,9 @@ class NamesSpec(Frozen):
     @model_validator(mode="after")
     def _sound(self) -> Self:
         if bool(self.surnames) != bool(self.given):
-            raise RecipeError("names: own lists need both given and surnames.", hint="Add the missing one, or name a list.")
+            raise RecipeError(
+                "names: own lists need both given and surnames.", hint="Add the missing one, or name a list."
+            )
         owner: dict[str, str] = {}
         for label, names in self.given.items():
             for name in names:
@@ -72,7 +74,9 @@ class NamesSpec(Frozen):
                     )
                 owner[name] = label
         if len(self.surnames) > _TICKETS:
-            raise RecipeError(f"names.surnames: {len(self.surnames)} names, at most {_TICKETS}.", hint="Keep the commonest.")
+            raise RecipeError(
+                f"names.surnames: {len(self.surnames)} names, at most {_TICKETS}.", hint="Keep the commonest."
+            )
         if not self.surnames:
             _ = _shipped_lists(self.shipped)
         return self

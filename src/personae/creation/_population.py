@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from personae.core import DOMAINS, FitRow, Goal, InputError, Persona, Provenance, RecipeError, derive_seed, plain
 from personae.creation._checks import naming_variable
 from personae.creation._draws import Floats, Indexes, normals, permute, pick, uniforms
+from personae.creation._fit import category_mask
 from personae.creation._load import load_recipe
-from personae.creation._names import NameBook, list_of
+from personae.creation._names import NameBook, NameList, list_of
 from personae.creation._paths import leaf_kind, place, place_words
 from personae.creation._quota import CountTable, count_people
-from personae.creation._fit import category_mask
 from personae.creation._recipe import Recipe
 from personae.creation._rules import Rule, Violation
 
@@ -52,7 +52,7 @@ class Population(Sequence[Persona]):
     """People drawn from a recipe; person k is a pure function of (recipe hash, n, seed, k).
 
     Hard quotas are exact by construction: whole people are counted per cell, and a keyed permutation says which cell
-    person k stands in. A rejected person is drawn again as `person(k, attempt=1)`, in the same cell and under the same name.
+    person k stands in. A rejected person is drawn again as `person(k, attempt=1)`: same cell, same name.
 
     Args:
         recipe: a recipe, the name of a shipped one, or the path of a YAML file.
@@ -126,7 +126,9 @@ class Population(Sequence[Persona]):
         labels = self.recipe.labels
         return {name: labels[name][code] for name, code in zip(self.recipe.variables, codes, strict=True)}
 
-    def columns(self, ks: Iterable[int] | None = None, *, attempt: int = 0, details: bool = True) -> dict[str, NDArray[Any]]:
+    def columns(
+        self, ks: Iterable[int] | None = None, *, attempt: int = 0, details: bool = True
+    ) -> dict[str, NDArray[Any]]:
         """People in bulk: one array per column, in the order of `ks` (default: everybody).
 
         Columns are `k`, the category of each variable under its name, and with `details` what is drawn inside the
@@ -150,7 +152,9 @@ class Population(Sequence[Persona]):
         codes = self._codes(chosen)
         arrays: dict[str, Any] = {"k": pa.array(chosen)}
         for column, (name, labels) in enumerate(self.recipe.labels.items()):
-            arrays[name] = pa.DictionaryArray.from_arrays(pa.array(codes[:, column]), pa.array(list(labels)))
+            arrays[name] = pa.DictionaryArray.from_arrays(
+                pa.array(codes[:, column], type=pa.int16()), pa.array(list(labels))
+            )
         if details:
             for name, values in self._details(chosen, codes, attempt).items():
                 arrays[name] = pa.array(values)
@@ -248,7 +252,7 @@ class Population(Sequence[Persona]):
         if ks is None:
             return np.arange(self.n, dtype=np.int64)
         chosen = np.fromiter(ks, dtype=np.int64)
-        if len(chosen) and not (0 <= int(chosen.min()) and int(chosen.max()) < self.n):
+        if len(chosen) and (int(chosen.min()) < 0 or int(chosen.max()) >= self.n):
             raise InputError(f"columns: people {int(chosen.min())} to {int(chosen.max())}, expected 0 to {self.n - 1}.")
         return chosen
 
@@ -299,7 +303,9 @@ class Population(Sequence[Persona]):
             if v.path is not None and c not in self._numeric
         ]
         chooser = None if self._naming is None else self._position(self._naming)
-        lists = [list_of(labels[chooser][c]) if chooser is not None else "neutral" for c in self._column(codes, chooser)]
+        lists: list[NameList] = [
+            list_of(labels[chooser][c]) if chooser is not None else "neutral" for c in self._column(codes, chooser)
+        ]
         called = self._names.names(ks, lists)
         issues = self._issues(codes)
         for row, (k, own) in enumerate(zip(ks.tolist(), codes.tolist(), strict=True)):

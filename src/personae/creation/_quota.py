@@ -13,7 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 from personae.core import RecipeError, derive_rng
-from personae.creation._draws import Floats, Indexes
+from personae.creation._draws import Floats, Indexes, totals
+from personae.creation._feasible import margin_system
 from personae.creation._fit import FittedTable
 from personae.creation._recipe import Margin, Recipe
 
@@ -24,7 +25,7 @@ _LISTED: Final = 6
 _GOLDEN: Final = 0.6180339887498949
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CountTable:
     """People per cell: indexes into the fitted table and counts, both (occupied,); and the integer quotas by margin."""
 
@@ -65,7 +66,7 @@ def count_people(recipe: Recipe, table: FittedTable, n: int, seed: int) -> Count
     for name in table.names:
         if name not in named:
             index = table.index(recipe, (name,))
-            soft.append((index, np.bincount(index, weights=table.shares, minlength=len(recipe.labels[name])) * n))
+            soft.append((index, totals(index, table.shares, len(recipe.labels[name])) * n))
     _improve(counts, table.shares, block, soft, rng)
     cells = np.flatnonzero(counts)
     return CountTable(cells, counts[cells], quotas)
@@ -85,7 +86,7 @@ def _blocks(
     first = np.zeros(len(flat), dtype=np.int64)
     first[block] = np.arange(len(block))
     indexes = [table.index(recipe, m.vars)[first] for m in hard]
-    expected = np.bincount(block, weights=table.shares) * n
+    expected = totals(block, table.shares, len(flat)) * n
     quotas = [largest_remainder(recipe.shares(m), n) for m in hard]
     if len(hard) == 1:
         counts = np.zeros(len(flat), dtype=np.int64)
@@ -102,17 +103,14 @@ def _blocks(
         counts = _solve_rounded(indexes, shares, expected, n)
     if counts is None:
         raise _shortfall(recipe, hard, indexes, quotas, expected, n)
-    met = {
-        m.name: np.bincount(i, weights=counts, minlength=len(q)).astype(np.int64)
-        for m, i, q in zip(hard, indexes, quotas, strict=True)
-    }
+    met = {m.name: totals(i, counts, len(q)).astype(np.int64) for m, i, q in zip(hard, indexes, quotas, strict=True)}
     return block, counts, met
 
 
 def _solve(indexes: list[Indexes], quotas: list[Indexes], expected: Floats) -> Indexes | None:
     """Counts nearest to `expected` whose margins equal `quotas`, or None when there are none."""
     base = np.floor(expected + 1e-9)
-    system = _margin_system(indexes, [len(q) for q in quotas])
+    system = margin_system(indexes, [len(q) for q in quotas])
     goal = np.concatenate(quotas) - system @ base
     answer = _programme(base, expected, system, goal, goal)
     return None if answer is None else (base + answer).astype(np.int64)
@@ -121,25 +119,15 @@ def _solve(indexes: list[Indexes], quotas: list[Indexes], expected: Floats) -> I
 def _solve_rounded(indexes: list[Indexes], shares: list[Floats], expected: Floats, n: int) -> Indexes | None:
     """Counts whose margins are floors or ceilings of their shares, as near to the shares as can be; or None."""
     base = np.floor(expected + 1e-9)
-    system = _margin_system(indexes, [len(s) for s in shares])
+    system = margin_system(indexes, [len(s) for s in shares])
     exact = np.concatenate(shares) * n
     low, high = np.floor(exact + 1e-9), np.ceil(exact - 1e-9)
     # A margin count at its ceiling costs 1 - 2 fraction against its floor: the same preference as largest remainder.
     price = np.where(high > low, 1 - 2 * (exact - low), 0.0)
-    answer = _programme(base, expected, system, low - system @ base, high - system @ base, price=price, total=n - base.sum())
+    answer = _programme(
+        base, expected, system, low - system @ base, high - system @ base, price=price, total=n - base.sum()
+    )
     return None if answer is None else (base + answer).astype(np.int64)
-
-
-def _margin_system(indexes: list[Indexes], sizes: list[int]) -> Any:
-    """Sparse 0/1 matrix (all margin cells, blocks): which blocks each margin cell adds up."""
-    from scipy.sparse import coo_array, vstack
-
-    return vstack(
-        [
-            coo_array((np.ones(len(i)), (i, np.arange(len(i)))), shape=(size, len(i)))
-            for i, size in zip(indexes, sizes, strict=True)
-        ]
-    ).tocsr()
 
 
 def _programme(
@@ -166,7 +154,7 @@ def _programme(
     cost = np.concatenate([1 - 2 * fraction + tie, 1 + tie + 1e-4, 1 + tie + 1e-4])
     upper = np.concatenate([np.ones(size), np.full(size, np.inf), base])
     step: Any = hstack([eye_array(size), eye_array(size), -eye_array(size)])
-    parts = [system @ step]
+    parts: list[Any] = [system @ step]
     lows, highs = [low], [high]
     if price is not None:
         # One switch per margin cell, 0 = floor and 1 = ceiling, charged far above anything the blocks cost.
@@ -184,7 +172,7 @@ def _programme(
     answer: Any = milp(
         cost,
         constraints=LinearConstraint(vstack(parts).tocsr(), np.concatenate(lows), np.concatenate(highs)),
-        integrality=np.ones(len(cost)),
+        integrality=np.ones(len(cost), dtype=np.int64),
         bounds=Bounds(np.zeros(len(cost)), upper),
         options={"time_limit": 60.0},
     )
@@ -197,17 +185,17 @@ def _programme(
 def _shortfall(
     recipe: Recipe, hard: list[Margin], indexes: list[Indexes], quotas: list[Indexes], expected: Floats, n: int
 ) -> RecipeError:
-    """The error that names the quota cells that keep whole people from fitting, with the smallest number of people in the wrong place."""
+    """The error that names the quota cells in the way, with the smallest number of people in the wrong place."""
     from scipy.optimize import Bounds, LinearConstraint, milp
     from scipy.sparse import eye_array, hstack
 
-    system = _margin_system(indexes, [len(q) for q in quotas])
+    system = margin_system(indexes, [len(q) for q in quotas])
     goal = np.concatenate(quotas).astype(np.float64)
     size, cells = len(expected), len(goal)
     answer: Any = milp(
         np.concatenate([np.zeros(size), np.ones(2 * cells)]),
         constraints=LinearConstraint(hstack([system, eye_array(cells), -eye_array(cells)]).tocsr(), goal, goal),
-        integrality=np.ones(size + 2 * cells),
+        integrality=np.ones(size + 2 * cells, dtype=np.int64),
         bounds=Bounds(0, np.inf),
         options={"time_limit": 60.0},
     )
@@ -228,11 +216,11 @@ def _shortfall(
 
 def _fill(shares: Floats, block: Indexes, block_counts: Indexes, rng: np.random.Generator) -> Indexes:
     """Counts of all cells: whole parts of the expectation, then a systematic sample of the fractions in each block."""
-    block_shares = np.bincount(block, weights=shares, minlength=len(block_counts))
+    block_shares = totals(block, shares, len(block_counts))
     expected = shares / block_shares[block] * block_counts[block]
     counts = np.floor(expected + 1e-9).astype(np.int64)
     rest = np.maximum(expected - counts, 0.0)
-    left = block_counts - np.bincount(block, weights=counts, minlength=len(block_counts)).astype(np.int64)
+    left = block_counts - totals(block, counts, len(block_counts)).astype(np.int64)
     start = rng.random()
     order = np.argsort(block, kind="stable")
     edges = np.concatenate([[0], np.cumsum(np.bincount(block, minlength=len(block_counts)))])
@@ -254,7 +242,7 @@ def _improve(
     """Replace single people by others drawn for the same block while that brings the soft margins nearer. In place."""
     if not soft:
         return
-    gaps = [np.bincount(i, weights=counts, minlength=len(t)) - t for i, t in soft]
+    gaps = [totals(i, counts, len(t)) - t for i, t in soft]
     order = np.argsort(block, kind="stable")
     wheel = np.cumsum(shares[order])
     ends = np.searchsorted(block[order], np.arange(int(block.max()) + 1), side="right")

@@ -62,7 +62,7 @@ class Variable(Frozen):
 class Margin(Frozen):
     """Shares (or counts) of the cells of one or more variables. `hard` makes them exact in every draw.
 
-    Cells are written nested, `{female: {young: .2, old: .3}, …}`, or flat, `{"female | young": .2}`; a cell left out is 0.
+    Cells are written nested, `{female: {young: .2, old: .3}, …}`, or flat, `{"female | young": .2}`; one left out is 0.
     """
 
     vars: tuple[str, ...] = Field(min_length=1)
@@ -89,8 +89,10 @@ class Margin(Frozen):
 
 
 class Conditional(Frozen):
-    """P(child | parents): one row of shares per combination of the parents. `*` stands for any value of a parent;
-    a row that names more values wins over one that names fewer.
+    """P(child | parents): one row of shares per combination of the parents.
+
+    `*` stands for any value of a parent (alone: of all parents); a row that names more values wins over one that
+    names fewer.
     """
 
     child: str
@@ -98,18 +100,19 @@ class Conditional(Frozen):
     table: dict[str, dict[str, float]] = Field(min_length=1)
     source: str | None = None
 
-    @field_validator("table", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _rows(cls, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
+    def _rows(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping) or not isinstance(data.get("table"), Mapping):
+            return data
+        parents = data.get("parents", ())
         out: dict[str, Any] = {}
-        for key, row in value.items():
-            spelt = _cell(key)
+        for key, row in data["table"].items():
+            spelt = SEPARATOR.join(["*"] * len(parents)) if key == "*" else _cell(key)
             if spelt in out:
                 raise RecipeError(f"conditional: the row {spelt!r} is given twice.", hint="Keep one of them.")
             out[spelt] = _numbers(row, f"conditional, row {spelt!r}") if isinstance(row, Mapping) else row
-        return out
+        return {**data, "table": out}
 
 
 class SeedTable(Frozen):

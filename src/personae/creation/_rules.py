@@ -96,7 +96,7 @@ class Rule(Frozen):
     """One declarative predicate.
 
     Example:
-        >>> rule = Rule.model_validate({"code": "teen_pension", "when": {"age": {"max": 17}}, "forbid": {"topic": "pension"}})
+        >>> rule = Rule.model_validate({"code": "teens", "when": {"age": {"max": 17}}, "forbid": {"topic": "pension"}})
         >>> rule.violated({"age": 15, "topic": "pension"}), rule.violated({"age": 50, "topic": "pension"})
         (True, False)
     """

@@ -1,23 +1,22 @@
-"""Big Five drawn jointly: T = 50 + 10 z, z = B·(sex, age) + correlated residual. And twins with other people's traits."""
+"""Big Five drawn jointly: T = 50 + 10 z, z = B·(sex, age) + correlated residual; and twins with swapped traits."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
-from typing import Any, Final, Literal, Self
+from collections.abc import Sequence
+from typing import Final, Literal, Self
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from personae.core import DOMAINS, BigFive, Frozen, InputError, Persona, RecipeError, UnknownKeyError
+from personae.core import DOMAINS, BigFive, Frozen, InputError, Persona, RecipeError, UnknownKeyError, plain
 from personae.creation._draws import Floats
 
 Swap = Literal["exchange", "mirror"]
 
 # Computed from psych::bfi (N = 2,800; 25 items, 1–6 scale, seven reversed): female minus male, and per decade of age,
 # both in standard deviations; correlations of scale means.
-_SEX: Final = {"openness": -0.14, "conscientiousness": 0.19, "extraversion": 0.24, "agreeableness": 0.43, "neuroticism": 0.26}  # fmt: skip
-_AGE: Final = {"openness": 0.06, "conscientiousness": 0.09, "extraversion": 0.05, "agreeableness": 0.15, "neuroticism": -0.10}  # fmt: skip
+_SEX: Final[dict[str, float]] = dict(zip(DOMAINS, (-0.14, 0.19, 0.24, 0.43, 0.26), strict=True))
+_AGE: Final[dict[str, float]] = dict(zip(DOMAINS, (0.06, 0.09, 0.05, 0.15, -0.10), strict=True))
 _CORRELATIONS: Final = {
     "OC": 0.20, "OE": 0.21, "OA": 0.15, "ON": -0.09, "CE": 0.26,
     "CA": 0.26, "CN": -0.23, "EA": 0.46, "EN": -0.22, "AN": -0.19,
@@ -107,11 +106,11 @@ class TraitModel(Frozen):
         spread = np.array([self.reference_female * (1 - self.reference_female), (self.reference_age_sd / 10) ** 2])
         return self.correlation - (self.effects * spread) @ self.effects.T
 
-    @cached_property
+    @property
     def residual_root(self) -> Floats:
         """Lower Cholesky factor of `residual`."""
         try:
-            return np.linalg.cholesky(self.residual)
+            return np.asarray(np.linalg.cholesky(self.residual), dtype=np.float64)
         except np.linalg.LinAlgError as cause:
             least = float(np.linalg.eigvalsh(self.residual).min())
             raise RecipeError(
@@ -123,7 +122,7 @@ class TraitModel(Frozen):
         """T-scores in the order of `DOMAINS`, shape (people, 5), to one decimal.
 
         Args:
-            female: 1 for women, 0 for men, NaN for others or unknown (who get the mean of the reference), shape (people,).
+            female: 1 for women, 0 for men, NaN for others or unknown (the mean of the reference), shape (people,).
             age: years, NaN when unknown, shape (people,).
             noise: standard normals, shape (people, 5).
         """
@@ -137,11 +136,6 @@ class TraitModel(Frozen):
                 z = z + root[d, j] * noise[:, j]
             out[:, d] = z
         return np.clip(np.round(50 + 10 * out, 1), 0, 100)
-
-
-def big_five(scores: Mapping[str, float], norm: str) -> dict[str, Any]:
-    """The body of a `BigFive` from T-scores by domain."""
-    return {**scores, "norm": norm}
 
 
 def swapped_trait_twins(
@@ -176,10 +170,13 @@ def swapped_trait_twins(
         return tuple(_twin(p, _mirrored(p), "mirror", p) for p in personas)
     if len(personas) < 2:
         raise InputError(
-            f"swapped_trait_twins: {len(personas)} person(s); an exchange needs at least two.", hint="Use swap='mirror'."
+            f"swapped_trait_twins: {len(personas)} person(s); an exchange needs at least two.",
+            hint="Use swap='mirror'.",
         )
     donors = _derangement(np.array([[_scores(p)[d] for d in DOMAINS] for p in personas]), rng)
-    return tuple(_twin(p, _big_five(personas[d]), "exchange", personas[d]) for p, d in zip(personas, donors, strict=True))
+    return tuple(
+        _twin(p, _big_five(personas[d]), "exchange", personas[d]) for p, d in zip(personas, donors, strict=True)
+    )
 
 
 def _derangement(points: Floats, rng: np.random.Generator) -> list[int]:
@@ -211,7 +208,7 @@ def _big_five(person: Persona) -> BigFive:
 
 def _mirrored(person: Persona) -> BigFive:
     own = _big_five(person)
-    facets = {k: 100 - float(getattr(v, "value", v)) for k, v in own.facets.items()}
+    facets = {k: 100 - float(plain(v)) for k, v in own.facets.items()}
     flipped = {d: round(100 - t, 1) for d, t in own.scores().items()}
     return BigFive.model_validate({**flipped, "facets": facets, "norm": own.norm})
 

@@ -85,9 +85,9 @@ def _lookup(manifest: Mapping[str, object], key: str) -> str | int | None:
             return value
         if isinstance(value, Mapping):
             nested: Mapping[str, object] = value
-            reference = nested.get("reference")
-            if isinstance(reference, str):
-                return reference
+            for name in ("reference", "name"):
+                if isinstance(stated := nested.get(name), str):
+                    return stated
     return None
 
 

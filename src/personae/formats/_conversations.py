@@ -52,8 +52,7 @@ class People:
 
     def _add(self, row: PersonaRow, persona: Persona) -> None:
         if self.cleaner.active:
-            body = {k: v for k, v in persona.dump().items() if k != "id"}
-            persona = Persona.parse(cast("dict[str, JsonValue]", self.cleaner.value(body, row.persona_id)))
+            persona = Persona.parse(self.cleaner.persona(persona.dump(), row.persona_id))
         self.records.append(
             PersonRecord(
                 persona_id=row.persona_id,

@@ -19,7 +19,6 @@ from personae.formats._files import ExportedFile, ExportFolder
 from personae.formats._lines import write_lines
 from personae.formats._privacy import Cleaner, Redactor
 from personae.formats._records import ConversationRecord, Speaker
-from personae.text import redact as redact_contacts
 
 R = TypeVar("R", bound=Row)
 Format = Literal["jsonl", "chat", "sharegpt", "sft", "csv", "parquet"]
@@ -98,8 +97,7 @@ def export_run(
         StorageError: the folder cannot be written.
     """
     wanted = _check(formats)
-    redactor = (redact_contacts if redact else None) if isinstance(redact, bool) else redact
-    cleaner = Cleaner(redactor, anonymise=anonymise)
+    cleaner = Cleaner(_redactor(redact), anonymise=anonymise)
     people = People.read(run.rows(PersonaRow), cleaner)
     conversations = list(conversation_records(people, run.rows(ConversationRow), run.rows(TurnRow)))
     with ExportFolder(Path(out_dir)) as folder:
@@ -118,6 +116,16 @@ def export_run(
         )
         _write_card(folder, card or CardFacts(), counts, run.manifest)
         return Export(Path(out_dir), folder.commit(), counts)
+
+
+def _redactor(redact: bool | Redactor) -> Redactor | None:  # noqa: FBT001
+    if not isinstance(redact, bool):
+        return redact
+    if not redact:
+        return None
+    from personae.text import redact as contacts  # compiles a page of patterns: only when it is wanted
+
+    return contacts
 
 
 def _check(formats: Sequence[Format]) -> set[Format]:
@@ -167,8 +175,9 @@ def _write_responses(
         # Each format reads the same rows: what is replaced counts once.
         cleaner.counts.clear()
         cleaner.counts.update(before)
+        actors: dict[tuple[str, str | None], str] = {}
         for row in read():
-            yield _clean_response(row, cleaner)
+            yield _clean_response(row, cleaner, actors) if cleaner.active else row
 
     count: int | None = None
     if "jsonl" in wanted:
@@ -185,12 +194,12 @@ def _write_responses(
     return sum(1 for _ in read()) if count is None else count
 
 
-def _clean_response(row: ResponseRow, cleaner: Cleaner) -> ResponseRow:
-    if not cleaner.active:
-        return row
-    actor = cleaner.text(row.actor, row.persona_id, (row.actor,))
+def _clean_response(row: ResponseRow, cleaner: Cleaner, actors: dict[tuple[str, str | None], str]) -> ResponseRow:
+    who = (row.actor, row.persona_id)
+    if who not in actors:
+        actors[who] = cleaner.text(row.actor, row.persona_id, (row.actor,))
     text = None if row.text is None else cleaner.text(row.text, row.persona_id, (row.actor,))
-    return row.model_copy(update={"actor": actor, "text": text})
+    return row.model_copy(update={"actor": actors[who], "text": text})
 
 
 def _counted(values: Iterable[str]) -> dict[str, int]:

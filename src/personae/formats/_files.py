@@ -36,7 +36,7 @@ def storage_errors(path: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             raise DiskFullError(f"{path}: the disk is full.", hint="Free some space and run the same again.") from error
         raise StorageError(
             f"{path}: {error.strerror or error}.", hint="Choose a folder that can be written."

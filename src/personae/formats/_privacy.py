@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pydantic import JsonValue
 
 from personae.core import Persona, plain, sha256_hex
-from personae.text import Redaction
 
-Redactor: TypeAlias = Callable[[str], Redaction]
+if TYPE_CHECKING:
+    from personae.text import Redaction
+
+Redactor: TypeAlias = Callable[[str], "Redaction"]
 """Text in; cleaned text and how many strings of each kind were replaced out."""
 
-# Bookkeeping inside a persona: ids, versions and dates must survive, and nobody's words stand there.
-_KEEP: Final = frozenset(
-    {"id", "schema_version", "kind", "provenance", "source", "valid_from", "valid_to", "visibility", "pii", "norm"}
-)
+# Bookkeeping at the top of a persona, where nobody's words stand.
+_KEEP: Final = frozenset({"schema_version", "kind", "provenance"})
 
 
 class Cleaner:
@@ -65,14 +65,19 @@ class Cleaner:
             self.counts.update({str(kind): n for kind, n in redacted.counts.items() if n})
         return text
 
-    def value(self, value: JsonValue, persona_id: str | None) -> JsonValue:
-        """Every string inside a JSON value, cleaned; keys and bookkeeping stay."""
+    def persona(self, body: Mapping[str, JsonValue], persona_id: str) -> dict[str, JsonValue]:
+        """A dumped persona with every string in it cleaned. Its id goes: the text it was made of is another."""
+        return {k: v if k in _KEEP else self._value(v, persona_id) for k, v in body.items() if k != "id"}
+
+    def _value(self, value: JsonValue, persona_id: str) -> JsonValue:
         if isinstance(value, str):
             return self.text(value, persona_id)
         if isinstance(value, list):
-            return [self.value(v, persona_id) for v in value]
+            return [self._value(v, persona_id) for v in value]
         if isinstance(value, dict):
-            return {k: v if k in _KEEP else self.value(v, persona_id) for k, v in value.items()}
+            # What a fact says about its value (source, dates, classes) is not text.
+            is_fact = "value" in value
+            return {k: v if is_fact and k != "value" else self._value(v, persona_id) for k, v in value.items()}
         return value
 
     def _table(self, persona_id: str | None, participants: Iterable[str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from personae.instruments._administer import administer, probabilities_of, show_options, show_prompt, unit_key
 from personae.instruments._free_text import administer_free_text
-from personae.instruments._judges import UNVALIDATED, YesNoJudge, transcript
+from personae.instruments._judges import UNVALIDATED, YesNoJudge, transcript, validate_closing_judge
 from personae.instruments._layout import ROTATIONS, PlannedScore, Rotation, plan_scores
 from personae.instruments._load import instruments, load_instrument, parse_instrument
 from personae.instruments._replies import ParsedReply, parse_reply
@@ -49,4 +49,5 @@ __all__ = [
     "t_scores",
     "transcript",
     "unit_key",
+    "validate_closing_judge",
 ]

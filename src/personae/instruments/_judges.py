@@ -8,10 +8,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from personae.core import Conversation
+from personae.core import Conversation, JudgementRow
 from personae.models import Message, Model, ScoreRequest
+from personae.statistics import classifier_scores, cohen_kappa
+from personae.text import load_closing_cues
 
 UNVALIDATED: Final = "unvalidated"
+JUDGE_THRESHOLD: Final = 0.4
+"""kappa below which a judge's verdicts are not used (fair to moderate agreement, Landis & Koch 1977)"""
 
 
 @dataclass(frozen=True)
@@ -67,3 +71,29 @@ def transcript(conversation: Conversation, window: int | None = None) -> str:
     """The last `window` utterances as `Name: text` lines."""
     spoken = conversation.utterances[-window:] if window else conversation.utterances
     return "\n".join(f"{e.speaker}: {e.text}" for e in spoken)
+
+
+async def validate_closing_judge(judge: YesNoJudge, *, unit: str) -> list[JudgementRow]:
+    """Ask `judge` about every labelled closing turn of the test split; one row, whose agreement says how it did.
+
+    The labels were written for the project (author-labelled), never by outside readers.
+    """
+    items = [i for i in load_closing_cues() if i.split == "test"]
+    texts = [f"client: {i.previous}\nresponder: {i.text}" if i.previous else f"responder: {i.text}" for i in items]
+    async with judge.model.session(unit):
+        said = [p >= 0.5 for p in await judge.probabilities(texts)]
+    labels = [i.closing for i in items]
+    scores = classifier_scores(labels, said)
+    kappa = cohen_kappa(labels, said)
+    agreement = (
+        f"kappa {kappa.value:.2f} [{kappa.interval.low:.2f}, {kappa.interval.high:.2f}], precision "
+        f"{scores.precision.value:.2f}, recall {scores.recall.value:.2f}, n = {len(items)}, author-labelled"
+    )
+    if kappa.value < JUDGE_THRESHOLD:
+        agreement += f"; below the threshold of {JUDGE_THRESHOLD}: not used, the rules decide alone"
+    return [
+        JudgementRow(
+            unit=unit, conversation="", persona_id="", condition="labelled set", judge=judge.name, subject="test split",
+            verdict="validated" if kappa.value >= JUDGE_THRESHOLD else "below threshold", value=kappa.value, agreement=agreement,
+        )
+    ]  # fmt: skip

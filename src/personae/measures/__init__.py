@@ -1,8 +1,9 @@
 """Evidence tables in, Measurements out."""
 
-from personae.measures._dialogue import Talk, dialogue_measurements, echo_test, talk_metrics, talks
+from personae.measures._dialogue import Talk, dialogue_measurements, echo_copy, echo_test, talk_metrics, talks
 from personae.measures._drift import Encode, drift_measurements, path_drift_measurements
 from personae.measures._make import Maker, adjusted
+from personae.measures._quality import audit_measurements, closing_rule_measurements, rejection_measurement
 from personae.measures._recoverability import recoverability_measurements
 from personae.measures._traits import (
     TraitTable,
@@ -23,9 +24,12 @@ __all__ = [
     "TraitTable",
     "adjusted",
     "answers_by_person",
+    "audit_measurements",
+    "closing_rule_measurements",
     "dialogue_measurements",
     "domain_correlations",
     "drift_measurements",
+    "echo_copy",
     "echo_test",
     "intended_against_answered",
     "mean_correlation",
@@ -33,6 +37,7 @@ __all__ = [
     "recoverability_measurements",
     "recovery",
     "recovery_test",
+    "rejection_measurement",
     "talk_metrics",
     "talks",
     "trait_measurements",

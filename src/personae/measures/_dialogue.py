@@ -34,6 +34,7 @@ from personae.text import (
     is_echo,
     role_swap,
     self_repetition,
+    standardise,
     style_vector,
 )
 
@@ -70,34 +71,61 @@ def talks(conversations: Sequence[ConversationRow], turns: Sequence[TurnRow]) ->
     return [Talk(c, tuple(sorted(said[c.conversation], key=lambda t: t.index))) for c in heads]
 
 
-def talk_metrics(talk: Talk, others: Sequence[Talk], persona: Persona | None, *, seed: int) -> dict[str, float]:
+def talk_metrics(
+    talk: Talk,
+    others: Sequence[Talk],
+    persona: Persona | None,
+    styles: Mapping[tuple[str, int], np.ndarray],
+    *,
+    seed: int,
+) -> dict[str, float]:
     """Numbers of one conversation; NaN where there was nothing to compute from.
 
     Args:
         others: conversations of other people under the same condition, for control turns.
         persona: the client, whose facts the responder must not claim.
+        styles: standardised style vector of each turn, see `turn_styles`.
     """
-    copies: list[float] = []
-    events: list[float] = []
-    similar: list[float] = []
-    rng = derive_rng(seed, "control", talk.head.conversation)
-    for before, turn in zip(talk.turns, talk.turns[1:], strict=False):
-        if before.speaker == turn.speaker:
-            continue
-        controls = _controls(others, before.role, rng)
-        copied = directional_copy(turn.text, before.text, controls).value
-        if copied is not None:
-            copies.append(copied)
-        events.append(float(is_echo(turn.text, before.text)))
-        similar.append(cosine(style_vector(turn.text), style_vector(before.text)))
+    pairs = _answered(talk)
+    events = [float(is_echo(turn.text, before.text)) for before, turn in pairs]
+    similar = [cosine(styles[t.conversation, t.index], styles[b.conversation, b.index]) for b, t in pairs]
     return {
-        "echo_copy": float(np.mean(copies)) if copies else float("nan"),
+        "echo_copy": echo_copy(talk, others, seed=seed),
         "echo_event": float(np.mean(events)) if events else float("nan"),
         "self_repetition": _self_repetition(talk),
         "role_swap": _role_swaps(talk, persona),
         "convergence": _slope(similar),
         "utterances": float(len(talk.turns)),
     }
+
+
+def echo_copy(talk: Talk, others: Sequence[Talk], *, seed: int) -> float:
+    """Mean over turns of the directional lexical copy; NaN if no turn has four words.
+
+    Share of a turn's word 4-grams that stand in the partner's previous turn, minus the mean of the same share against
+    turns of the partner's role drawn from `others`.
+    """
+    rng = derive_rng(seed, "control", talk.head.conversation)
+    copies: list[float] = []
+    for before, turn in _answered(talk):
+        copied = directional_copy(turn.text, before.text, _controls(others, before.role, rng)).value
+        if copied is not None:
+            copies.append(copied)
+    return float(np.mean(copies)) if copies else float("nan")
+
+
+def turn_styles(all_talks: Sequence[Talk]) -> dict[tuple[str, int], np.ndarray]:
+    """Style vector of every turn, each feature standardised over all turns (raw features differ in scale)."""
+    said = [t for talk in all_talks for t in talk.turns]
+    if not said:
+        return {}
+    vectors = standardise([style_vector(t.text) for t in said])
+    return {(t.conversation, t.index): v for t, v in zip(said, vectors, strict=True)}
+
+
+def _answered(talk: Talk) -> list[tuple[TurnRow, TurnRow]]:
+    """(partner's turn, reply) pairs in order."""
+    return [(b, t) for b, t in zip(talk.turns, talk.turns[1:], strict=False) if b.speaker != t.speaker]
 
 
 def _controls(others: Sequence[Talk], role: str, rng: np.random.Generator) -> list[str]:
@@ -112,7 +140,11 @@ def _self_repetition(talk: Talk) -> float:
     """Mean over speakers of the share of 4-grams that the same speaker had said earlier."""
     shares: list[float] = []
     for speaker in talk.head.participants:
-        shares += [s.value for s in self_repetition([t.text for t in talk.turns if t.speaker == speaker]) if s.value is not None]
+        shares += [
+            s.value
+            for s in self_repetition([t.text for t in talk.turns if t.speaker == speaker])
+            if s.value is not None
+        ]
     return float(np.mean(shares)) if shares else float("nan")
 
 
@@ -156,12 +188,17 @@ def dialogue_measurements(
     """Per condition and as paired differences (ecp − concat), with intervals over people."""
     make = Maker(model=model, seed=seed, failures=failures)
     all_talks = talks(conversations, turns)
+    styles = turn_styles(all_talks)
     values: dict[str, dict[tuple[str, str], dict[str, float]]] = {}
     for condition in sorted({t.head.condition for t in all_talks}):
         members = [t for t in all_talks if t.head.condition == condition]
         values[condition] = {
             t.key: talk_metrics(
-                t, [o for o in members if o.head.persona_id != t.head.persona_id], people.get(t.head.persona_id), seed=seed
+                t,
+                [o for o in members if o.head.persona_id != t.head.persona_id],
+                people.get(t.head.persona_id),
+                styles,
+                seed=seed,
             )
             for t in members
         }
@@ -172,8 +209,13 @@ def dialogue_measurements(
             data = np.array([found[k][name] for k in keys])
             out.append(
                 make.estimate(
-                    f"{name}.{condition}", f"{label}, {condition}", mean_interval(data, [k[0] for k in keys]), unit=unit,
-                    direction=direction, method="mean over conversations, t over people", condition=condition,
+                    f"{name}.{condition}",
+                    f"{label}, {condition}",
+                    mean_interval(data, [k[0] for k in keys]),
+                    unit=unit,
+                    direction=direction,
+                    method="mean over conversations, t over people",
+                    condition=condition,
                     note=_zero_note(all_talks, condition, data) if name in {"echo_event", "role_swap"} else None,
                 )  # fmt: skip
             )
@@ -211,8 +253,15 @@ def _paired(
         test = echo_test(difference, seed=derive_seed(seed, "paired", name)) if len(difference) else None
         out.append(
             make.estimate(
-                f"{name}.ecp_minus_concat", f"{label}, ecp − concat", found, unit=unit, direction=direction, test=test,
-                method="paired by person and seed, t over people", condition="ecp − concat", note=effect_note(found.d_z),
+                f"{name}.ecp_minus_concat",
+                f"{label}, ecp − concat",
+                found,
+                unit=unit,
+                direction=direction,
+                test=test,
+                method="paired by person and seed, t over people",
+                condition="ecp − concat",
+                note=effect_note(found.d_z),
             )  # fmt: skip
         )
     return adjusted(out, family="paired dialogue contrasts")
@@ -244,8 +293,12 @@ def _endings(make: Maker, all_talks: Sequence[Talk]) -> list[Measurement]:
         found = Estimate(natural / n, wilson_interval(natural, n), n, n)
         out.append(
             make.estimate(
-                f"natural_end.{condition}", f"Conversations that ended by themselves, {condition}", found, unit="share",
-                method="Wilson interval over conversations", condition=condition,
+                f"natural_end.{condition}",
+                f"Conversations that ended by themselves, {condition}",
+                found,
+                unit="share",
+                method="Wilson interval over conversations",
+                condition=condition,
                 note="; ".join(f"{r}: {c}" for r, c in sorted(reasons.items())) + ".",
             )  # fmt: skip
         )
@@ -255,9 +308,13 @@ def _endings(make: Maker, all_talks: Sequence[Talk]) -> list[Measurement]:
         if drafts:
             out.append(
                 make.estimate(
-                    f"guard_retries.{condition}", f"Lines drafted again after a guard objected, {condition}",
-                    mean_interval([float(t.retries > 0) for t in drafts], [t.persona_id for t in drafts]), unit="share of turns",
-                    direction="lower is better", method="share of turns, t over people", condition=condition,
+                    f"guard_retries.{condition}",
+                    f"Lines drafted again after a guard objected, {condition}",
+                    mean_interval([float(t.retries > 0) for t in drafts], [t.persona_id for t in drafts]),
+                    unit="share of turns",
+                    direction="lower is better",
+                    method="share of turns, t over people",
+                    condition=condition,
                     note=f"{retried} of {len(drafts)} turns; {kept} kept in spite of an objection, as the best draft.",
                 )  # fmt: skip
             )

@@ -58,17 +58,25 @@ def drift_measurements(
             change[condition] = dict(zip(cells, first - last, strict=True))
             out.append(
                 make.estimate(
-                    f"agreement.{group}.{condition}", f"Probe agreement with own record at the start: {group}, {condition}",
-                    mean_interval(first, people), unit="probability", direction="higher is better", condition=condition,
+                    f"agreement.{group}.{condition}",
+                    f"Probe agreement with own record at the start: {group}, {condition}",
+                    mean_interval(first, people),
+                    unit="probability",
+                    direction="higher is better",
+                    condition=condition,
                     method="P(own option) on a fork after the first client line, t over people",
                     note=f"Chance level {np.mean(chance[group]):.2f}.",
                 )  # fmt: skip
             )
             out.append(
                 make.estimate(
-                    f"drift.{group}.{condition}", f"Drift from first to last line: {group}, {condition}",
-                    mean_interval(first - last, people), unit="probability lost", direction="lower is better",
-                    method="agreement at first − agreement at last, t over people", condition=condition,
+                    f"drift.{group}.{condition}",
+                    f"Drift from first to last line: {group}, {condition}",
+                    mean_interval(first - last, people),
+                    unit="probability lost",
+                    direction="lower is better",
+                    method="agreement at first − agreement at last, t over people",
+                    condition=condition,
                 )  # fmt: skip
             )
         contrasts += _contrast(make, f"drift.{group}", f"Drift: {group}", change, seed)

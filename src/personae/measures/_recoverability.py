@@ -32,8 +32,13 @@ def recoverability_measurements(
         if sum(count > 1 for count in Counter(people).values()) < 2:
             out.append(
                 make.number(
-                    f"recoverability.top1.{condition}", f"Persona found again, Top-1, {condition}", None, unit="share",
-                    n=len(set(people)), method="leave-one-out nearest neighbour", condition=condition,
+                    f"recoverability.top1.{condition}",
+                    f"Persona found again, Top-1, {condition}",
+                    None,
+                    unit="share",
+                    n=len(set(people)),
+                    method="leave-one-out nearest neighbour",
+                    condition=condition,
                     reason="needs two people with two conversations each under one condition",
                 )  # fmt: skip
             )
@@ -46,16 +51,25 @@ def recoverability_measurements(
             found = top_k_accuracy(similarity, people, k=k)
             out.append(
                 make.estimate(
-                    f"recoverability.top{k}.{condition}", f"Persona found again, Top-{k}, {condition}", found, unit="share",
-                    direction="higher is better", condition=condition, note=f"Chance level {found.chance:.2f}.",
+                    f"recoverability.top{k}.{condition}",
+                    f"Persona found again, Top-{k}, {condition}",
+                    found,
+                    unit="share",
+                    direction="higher is better",
+                    condition=condition,
+                    note=f"Chance level {found.chance:.2f}.",
                     method=f"leave-one-out nearest neighbour, {backend} vectors, t over people",
                 )  # fmt: skip
             )
         out.append(
             make.estimate(
-                f"recoverability.silhouette.{condition}", f"Silhouette by person, {condition}",
-                silhouette(np.clip(1 - similarity, 0, None), people), unit="silhouette", direction="higher is better",
-                method=f"cosine distance, {backend} vectors, t over people", condition=condition,
+                f"recoverability.silhouette.{condition}",
+                f"Silhouette by person, {condition}",
+                silhouette(np.clip(1 - similarity, 0, None), people),
+                unit="silhouette",
+                direction="higher is better",
+                method=f"cosine distance, {backend} vectors, t over people",
+                condition=condition,
             )  # fmt: skip
         )
     return out

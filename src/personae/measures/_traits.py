@@ -11,7 +11,7 @@ follow the change of traits; (2) two conditions without a persona say what the m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -53,11 +53,14 @@ class TraitTable:
 
 
 def answers_by_person(responses: Sequence[ResponseRow], condition: str) -> dict[str, dict[str, float | None]]:
-    """Item answers of one condition: person → item → value before keying (None when there is none)."""
+    """Item answers of one condition: person → item → value before keying.
+
+    Only status `ok` counts: whoever gave one answer to everything has no answers here, and is counted elsewhere.
+    """
     out: dict[str, dict[str, float | None]] = {}
     for row in responses:
         if row.condition == condition:
-            out.setdefault(row.persona_id or row.actor, {})[row.item] = row.value
+            out.setdefault(row.persona_id or row.actor, {})[row.item] = row.value if row.status == "ok" else None
     return out
 
 
@@ -100,8 +103,11 @@ def mean_correlation(a: Table, b: Table) -> float:
 
 
 def recovery(a: Table, b: Table) -> Estimate:
-    """Mean correlation with a jackknife interval over people."""
-    return jackknife_interval(lambda rows: mean_correlation(a[rows], b[rows]), a.shape[0])
+    """Mean correlation with a jackknife interval over people, made on Fisher's z so that it stays within [-1, 1]."""
+    found = jackknife_interval(lambda rows: float(np.arctanh(mean_correlation(a[rows], b[rows]))), a.shape[0])
+    low, high = float(np.tanh(found.interval.low)), float(np.tanh(found.interval.high))
+    interval = replace(found.interval, low=low, high=high, method="jackknife t on Fisher z")
+    return replace(found, value=float(np.tanh(found.value)), interval=interval)
 
 
 def recovery_test(a: Table, b: Table, *, seed: int, draws: int = DRAWS) -> TestResult:
@@ -153,8 +159,12 @@ def trait_measurements(
     if own.n >= 4:
         out.append(
             make.number(
-                "trait_recovery.mde", "Smallest correlation this n can detect (power .80, one domain)",
-                minimum_detectable_effect("correlation", own.n), unit="r", n=own.n, method="Fisher z, two-sided, alpha .05",
+                "trait_recovery.mde",
+                "Smallest correlation this n can detect (power .80, one domain)",
+                minimum_detectable_effect("correlation", own.n),
+                unit="r",
+                n=own.n,
+                method="Fisher z, two-sided, alpha .05",
                 reason="a property of the design, not an estimate",
             )  # fmt: skip
         )
@@ -186,8 +196,14 @@ def _domains(make: Maker, table: TraitTable, seed: int) -> list[Measurement]:
         test = permutation_test_correlation(x, y, rng=rng, draws=DRAWS) if table.n >= 3 else None
         out.append(
             make.estimate(
-                f"trait_recovery.{domain}", f"{domain.capitalize()} recovered", correlation_interval(x, y), unit="r",
-                direction="higher is better", method="Pearson r, Fisher interval", test=test, condition="self",
+                f"trait_recovery.{domain}",
+                f"{domain.capitalize()} recovered",
+                correlation_interval(x, y),
+                unit="r",
+                direction="higher is better",
+                method="Pearson r, Fisher interval",
+                test=test,
+                condition="self",
             )  # fmt: skip
         )
     return adjusted(out, family="five domains")
@@ -236,7 +252,14 @@ def _reliability(make: Maker, responses: Sequence[ResponseRow], instrument: Inst
         items = [i for i in instrument.items if i.scale == code]
         keyed = np.array(
             [
-                [np.nan if (v := given.get(i.id)) is None else v if i.key > 0 else instrument.low + instrument.high - v for i in items]
+                [
+                    np.nan
+                    if (v := given.get(i.id)) is None
+                    else v
+                    if i.key > 0
+                    else instrument.low + instrument.high - v
+                    for i in items
+                ]
                 for given in answers.values()
             ],
             dtype=float,
@@ -244,8 +267,13 @@ def _reliability(make: Maker, responses: Sequence[ResponseRow], instrument: Inst
         found = cronbach_alpha(keyed)
         out.append(
             make.estimate(
-                f"reliability.{name}", f"Cronbach alpha, {name}", found, unit="alpha", direction="higher is better",
-                method=f"{len(items)} items, Feldt interval", condition="self",
+                f"reliability.{name}",
+                f"Cronbach alpha, {name}",
+                found,
+                unit="alpha",
+                direction="higher is better",
+                method=f"{len(items)} items, Feldt interval",
+                condition="self",
             )  # fmt: skip
         )
     return out
@@ -272,8 +300,12 @@ def _controls(
         ]
         out.append(
             make.estimate(
-                f"persona_effect.{condition}", f"People's answers, mean distance from {condition.replace('_', ' ')}",
-                mean_interval(distance), unit="scale points", condition=condition, control=True,
+                f"persona_effect.{condition}",
+                f"People's answers, mean distance from {condition.replace('_', ' ')}",
+                mean_interval(distance),
+                unit="scale points",
+                condition=condition,
+                control=True,
                 method="mean |item value − control's item value|, t over people",
                 note=f"The control itself answers {profile}.",
             )  # fmt: skip
@@ -295,8 +327,11 @@ def _degenerate(make: Maker, responses: Sequence[ResponseRow]) -> list[Measureme
         return []
     return [
         make.estimate(
-            "answers.zero_variance", "Actors whose answers do not vary over items",
-            proportion_interval(np.array(list(flat.values()), dtype=float)), unit="share", direction="lower is better",
+            "answers.zero_variance",
+            "Actors whose answers do not vary over items",
+            proportion_interval(np.array(list(flat.values()), dtype=float)),
+            unit="share",
+            direction="lower is better",
             method="share of actors",
         )  # fmt: skip
     ]

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from personae.models._cache import CachedModel, CacheMode, ResponseCache, cache_path
 from personae.models._calls import CallLog, CallRecord
-from personae.models._embed import Encoder, EncoderName, HashEncoder, SentenceEncoder, fetch_minilm, open_encoder
+from personae.models._embed import (
+    Encoder,
+    EncoderName,
+    HashEncoder,
+    SentenceEncoder,
+    fetch_minilm,
+    minilm_tokenizer_path,
+    open_encoder,
+)
 from personae.models._fakes import EchoModel, ScriptedModel
 from personae.models._keys import api_key, redact
 from personae.models._neutral import Neutralised, neutralise
@@ -38,7 +46,7 @@ from personae.models._reference import (
     wrap_model,
 )
 from personae.models._replay import ReplayModel, open_replay
-from personae.models._statistical import Planted, StatisticalModel, learn
+from personae.models._statistical import Planted, StatisticalModel, learn, teach
 from personae.models._structured import Structured, generate_json, read_json
 from personae.models._worlds import answer_probabilities, simulate_answers, simulate_dialogues
 from personae.models._wrapper import ModelWrapper, capable, unwrap
@@ -47,7 +55,7 @@ if TYPE_CHECKING:
     from personae.models._admission import Admission, Limits
     from personae.models._gguf import GgufModel, loopback_server
     from personae.models._http import OpenAIModel
-    from personae.models._weights import get_weights, list_weights, verify_weights, weights_path
+    from personae.models._weights import get_weights, list_weights, models_dir, verify_weights, weights_path
 
 __all__ = [
     "KINDS",
@@ -100,6 +108,8 @@ __all__ = [
     "learn",
     "list_weights",
     "loopback_server",
+    "minilm_tokenizer_path",
+    "models_dir",
     "neutralise",
     "open_encoder",
     "open_model",
@@ -109,6 +119,7 @@ __all__ = [
     "redact",
     "simulate_answers",
     "simulate_dialogues",
+    "teach",
     "unwrap",
     "verify_weights",
     "weights_path",
@@ -123,6 +134,7 @@ _LAZY = {
     "get_weights": "_weights",
     "list_weights": "_weights",
     "loopback_server": "_gguf",
+    "models_dir": "_weights",
     "verify_weights": "_weights",
     "weights_path": "_weights",
 }

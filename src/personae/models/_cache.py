@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias
 
-from personae.core import InputError, ReplayMissError
+from personae.core import ModelError, ReplayMissError
 from personae.models._keys import redact
 from personae.models._protocol import Embeddings, GenerateRequest, Generation, Model, OptionScores, ScoreRequest
 from personae.models._requests import (
@@ -52,7 +52,9 @@ _OVERWRITE: Final = "INSERT OR REPLACE INTO responses VALUES (?,?,?)"
 def cache_path() -> Path:
     """Where the user-level cache lives: `$PERSONAE_HOME/cache/responses.sqlite`, else under `~/.cache/personae`."""
     home = os.environ.get("PERSONAE_HOME")
-    return (Path(home) / "cache" if home else Path.home() / ".cache" / "personae") / "responses.sqlite"
+    if home:
+        return Path(home).expanduser() / "cache" / "responses.sqlite"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "personae" / "responses.sqlite"
 
 
 class ResponseCache:
@@ -109,7 +111,7 @@ class ResponseCache:
     @property
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            raise InputError(f"response cache {str(self.path)!r} is closed.", hint="Open the model again.")
+            raise ModelError(f"response cache {str(self.path)!r} is closed.", hint="Open the model again.")
         return self._connection
 
 

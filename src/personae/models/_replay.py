@@ -6,7 +6,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, closing, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,9 +17,10 @@ from personae.core import (
     ModelError,
     ReplayMissError,
     ReplyError,
+    StorageError,
     sha256_hex,
 )
-from personae.models._calls import CALL_LOG, CALL_LOG_NAME, text_hash
+from personae.models._calls import CALL_LOG, CALL_LOG_NAME, INDEXES, text_hash
 from personae.models._protocol import (
     Capability,
     Determinism,
@@ -53,6 +54,7 @@ class ReplayModel:
     def __init__(self, path: Path, model: str | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
+        _index(path)
         self._connection: sqlite3.Connection | None = open_database(path, CALL_LOG, read_only=True)
         try:
             row = self._choose(model)
@@ -206,6 +208,13 @@ def open_replay(directory: Path | str, model: str | None = None) -> ReplayModel:
             f"there is no call log at {str(path)!r}.", hint="Give the folder of a run, the one that holds calls.sqlite."
         )
     return ReplayModel(path, model)
+
+
+def _index(path: Path) -> None:
+    """Make the indexes of a log whose writer was killed; one that cannot be written is searched without."""
+    with suppress(StorageError), closing(open_database(path, CALL_LOG)) as connection, storage_errors(path, CALL_LOG):
+        for statement in INDEXES:
+            connection.execute(statement)
 
 
 def _differences(asked: Any, recorded: Any, path: str = "") -> list[str]:

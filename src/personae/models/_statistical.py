@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from personae.core import DOMAINS, InputError, ModelError, canonical_json, derive_rng, derive_seed, sha256_hex
+from personae.core import DOMAINS, InputError, ModelError, Persona, canonical_json, derive_rng, derive_seed, sha256_hex
 from personae.models._embed import HashEncoder
 from personae.models._fakes import finished
 from personae.models._protocol import (
@@ -38,6 +38,8 @@ from personae.models._wrapper import unwrap
 DEFAULT_LOADING: Final = 0.7
 """Loading of an item nobody gave one for; typical of five-factor markers (alpha near .8 with ten items)."""
 _TINY: Final = 1e-12
+_T_MEAN: Final = 50.0
+_T_SD: Final = 10.0
 
 _SYNONYMS: Final[Mapping[str, tuple[str, int]]] = {
     **{domain: (domain, 1) for domain in DOMAINS},
@@ -184,7 +186,7 @@ class StatisticalModel:
         condition = tags.get("condition", "")
         item = tags.get("item", "")
         z, loading = self._trait(tags)
-        deviate = _normal(self._seed, who, item, condition)
+        deviate = _normal(self._seed, who, item, condition) if item else 0.0  # a baseline without item is neutral
         eta = self._planted.effect_under(condition) * loading * z + self._planted.noise * deviate
         p = answer_probabilities(np.float64(eta), len(request.options), slope=self._planted.slope)
         ranks = _ranks(tags, len(request.options))
@@ -208,7 +210,7 @@ class StatisticalModel:
         if tags.get("persona"):
             raise InputError(
                 f"fake:statistical was never taught the traits of persona {tags['persona']!r}.",
-                hint="Call learn(model, persona_id, {'extraversion': z, …}) before asking, or send a `z` tag.",
+                hint="Call teach(model, persona) (or learn(model, persona_id, {scale: z})) before asking.",
             )
         return 0.0, loading
 
@@ -242,6 +244,17 @@ def learn(model: Model, who: str, scores: Mapping[str, float]) -> bool:
         inner.learn(who, scores)
         return True
     return False
+
+
+def teach(model: Model, persona: Persona) -> bool:
+    """Teach a statistical model the Big Five of `persona` under its content id; domains without score are average.
+
+    Returns:
+        True when `model` is (a wrapper of) a statistical model.
+    """
+    traits = persona.personal.big_five
+    scores = {} if traits is None else traits.scores()
+    return learn(model, persona.id, {domain: (t - _T_MEAN) / _T_SD for domain, t in scores.items()})
 
 
 def _canonical(scale: str) -> tuple[str, int]:

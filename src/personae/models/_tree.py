@@ -206,9 +206,7 @@ def check_length(tree: Tree, context: int) -> None:
         )
 
 
-def log_probabilities(
-    logits: NDArray[np.float32], nodes: Sequence[int], tree: Tree
-) -> dict[int, NDArray[np.float64]]:
+def log_probabilities(logits: NDArray[np.float32], nodes: Sequence[int], tree: Tree) -> dict[int, NDArray[np.float64]]:
     """Log-probabilities of the tokens to read at `nodes`, whose logits have shape (nodes, vocabulary).
 
     The array of logits is used up. Sums over the vocabulary are kept in float64.
@@ -222,7 +220,5 @@ def log_probabilities(
 
 def sum_scores(tree: Tree, found: dict[int, NDArray[np.float64]]) -> Scores:
     """Add up the log-probabilities along each option."""
-    totals = tuple(
-        tuple(float(sum(found[node][index] for node, index in path)) for path in ends) for ends in tree.ends
-    )
+    totals = tuple(tuple(float(sum(found[node][index] for node, index in path)) for path in ends) for ends in tree.ends)
     return Scores(totals, tree.size)

@@ -21,12 +21,18 @@ def digits_for(width: float) -> int:
 
 
 def digits_of(values: Sequence[float]) -> int:
-    """Decimals that a column of numbers needs: none for whole numbers, else a thousandth of its range (0 to 5)."""
+    """Decimals that a column of numbers needs: none for whole numbers, else those of a thousandth of its range (0 to 5).
+
+    Decimals that are zero in every number are left out.
+    """
     finite = [v for v in values if math.isfinite(v)]
     if not finite or all(float(v).is_integer() for v in finite):
         return 0
     spread = max(finite) - min(finite) or abs(finite[0])
-    return max(0, min(_MOST_DIGITS, 2 - math.floor(math.log10(spread))))
+    digits = max(0, min(_MOST_DIGITS, 2 - math.floor(math.log10(spread))))
+    while digits and all(round(v, digits - 1) == round(v, digits) for v in finite):
+        digits -= 1
+    return digits
 
 
 def number(value: float | None, digits: int) -> str:

@@ -16,6 +16,9 @@ PromptOf: TypeAlias = Callable[[str], str | None]
 """The exact prompt of a call, by its key in the call log; None when it was not recorded."""
 
 R = TypeVar("R", PersonaRow, ResponseRow)
+_ANSWER: Final = (
+    "Who", "Condition", "Item", "Scale", "Order", "Method", "Status", "Value", "Option probabilities", "Text",
+)  # fmt: skip
 _LONG_MARGIN: Final = 14
 """cells of a margin shown open"""
 
@@ -73,12 +76,9 @@ def answers_section(
         if len(drawn) > 64 * max(n, 1):
             drawn = _first(drawn, n)
     rows = [row for _, row in _first(drawn, n)]
-    cells: list[tuple[Cell, ...]] = [
-        (r.actor, r.condition, r.item, r.scale, r.order, r.method, r.status, r.value, _options(r), r.text) for r in rows
-    ]
-    columns = (
-        "Who", "Condition", "Item", "Scale", "Order", "Method", "Status", "Value", "Option probabilities", "Text",
-    )  # fmt: skip
+    spoken = any(r.text is not None for r in rows)
+    cells: list[tuple[Cell, ...]] = [_answer(r)[: None if spoken else -1] for r in rows]
+    columns = _ANSWER[: None if spoken else -1]
     opened = [prompts(r.call) if prompts and r.call else None for r in rows]
     table = DataTable(columns, cells, f"{len(rows)} of {total:,} answers, drawn with seed {seed}", opened)
     lead = "Values are on the scale of the response options, before keying; a missing one is a dash, never zero."
@@ -87,6 +87,10 @@ def answers_section(
 
 def _first(drawn: list[tuple[int, R]], n: int) -> list[tuple[int, R]]:
     return heapq.nsmallest(n, drawn, key=lambda pair: pair[0])
+
+
+def _answer(r: ResponseRow) -> tuple[Cell, ...]:
+    return (r.actor, r.condition, r.item, r.scale, r.order, r.method, r.status, r.value, _options(r), r.text)
 
 
 def _options(row: ResponseRow) -> str | None:

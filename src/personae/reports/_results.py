@@ -93,7 +93,7 @@ def power_section(effects: Iterable[DetectableEffect]) -> Section:
                 e.observed,
                 NONE if seen is None else "yes" if seen else "no",
                 f"{100 * e.power:g} %",
-                f"{e.alpha:g}",
+                e.alpha,
                 e.method,
             )
         )

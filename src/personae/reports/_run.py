@@ -151,7 +151,12 @@ def environment_section(manifest: Mapping[str, object] | BaseModel) -> Section:
         if isinstance(value, (Mapping, list, tuple)):
             rows = [(path, text) for path, text in _flat("", value) if text]
             if rows:
-                nested.append(Fold(f"{key} ({len(rows)})", [DataTable(("Key", "Value"), rows, key)]))
+                nested.append(
+                    Fold(
+                        f"{key} ({len(rows)})",
+                        [DataTable(("Key", "Value"), rows, f"{key}, as the manifest records it")],
+                    )
+                )
         else:
             top[key] = _shown(key, value)
     return Section("environment", "Environment", [KeyFacts(top), *nested], "What this run was made with and on.")

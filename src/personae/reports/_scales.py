@@ -10,6 +10,7 @@ from typing import Final
 from personae.reports._numbers import number
 
 _STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
+_SAME: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,10 @@ def scale_of(values: Sequence[float], *, include: Sequence[float] = (), interval
     """An axis that holds all `values` and `include`, with `pad` of its length free at both ends."""
     known = [v for v in (*values, *include) if math.isfinite(v)] or [0.0, 1.0]
     low, high = min(known), max(known)
-    if high == low:
-        low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
+    size = max(abs(low), abs(high))
+    if high - low <= _SAME * max(size, 1e-3):  # one value, or values that no reader could tell apart
+        middle, half = (low + high) / 2, size / 2 if size > _SAME else 0.5
+        low, high = middle - half, middle + half
     margin = pad * (high - low)
     return Scale(low - margin, high + margin, _step((high - low) / intervals))
 
@@ -64,7 +67,7 @@ def scale_from_zero(values: Sequence[float], *, intervals: int = 4) -> Scale:
     """An axis for bars: starts at zero (or below, for negative values) and ends just beyond the longest."""
     high = max([*values, 0.0])
     low = min([*values, 0.0])
-    if high == low:
+    if high - low <= _SAME:
         high = 1.0
     return Scale(low * 1.04, high * 1.04, _step((high - low) / intervals))
 

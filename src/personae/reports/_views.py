@@ -27,7 +27,7 @@ from personae.reports._numbers import NONE, cell_text, digits_of, fact_text, num
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-_QUANTITY: Final = re.compile(r"[−+<]?[0-9][0-9,.]*(?: ?%| s| min( [0-9]+ s)?| h( [0-9]+ min)?)?")
+_QUANTITY: Final = re.compile(r"[−+<]?[0-9][0-9,.]*( ?%| s| min( [0-9]+ s)?| h( [0-9]+ min)?)")
 _PREVIEW: Final = 1_200
 """characters of a turn shown before the rest is folded away"""
 _NOTICES: Final = {"limit": "Limit", "warning": "Warning", "null_result": "Nothing found"}

@@ -112,8 +112,8 @@ def _kind(annotation: Any, where: str, inside: tuple[type, ...]) -> Kind:
         rest = [a for a in args if a is not type(None)]
         return _kind(rest[0], where, inside) if len(rest) == 1 else "json"
     if origin is Literal:
-        found = {_SCALARS.get(type(a), "json") for a in args if a is not None}
-        return found.pop() if len(found) == 1 else "json"
+        found = {type(a) for a in args if a is not None}
+        return _SCALARS.get(found.pop(), "json") if len(found) == 1 else "json"
     if annotation in {set, frozenset} or origin in {set, frozenset}:
         raise InputError(f"{where} is a set, which has no order.", hint="Use a sorted tuple.")
     if origin in {list, Sequence} or (origin is tuple and len(args) == 2 and args[1] is Ellipsis):
@@ -175,7 +175,7 @@ def _decode(kind: Kind, value: Any) -> Any:
 
 
 def _check_range(kind: Kind, value: Any, where: str) -> None:
-    if value is None or kind in {"string", "float", "bool", "json"}:
+    if value is None:
         return
     if isinstance(kind, dict):
         if "list" in kind:
@@ -184,7 +184,7 @@ def _check_range(kind: Kind, value: Any, where: str) -> None:
         else:
             for name, inner in kind["struct"].items():
                 _check_range(inner, value.get(name), f"{where}.{name}")
-    elif not -_INT64 <= value < _INT64:
+    elif kind == "int" and not -_INT64 <= value < _INT64:
         raise InputError(
             f"{where}: {value!r} does not fit 64 bits.", hint="Use personae.core.derive_seed, or store it as text."
         )

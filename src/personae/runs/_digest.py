@@ -6,19 +6,19 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from personae.runs._run import Run
+    from personae.runs._reading import RunFolder
 
 _WIDTH: Final = 32
 """Bytes of a row hash: all a digest holds in memory of a row."""
 
-_Hashes = NDArray[np.void]
+_Hashes = NDArray[np.bytes_]
 
 
 def digest_of(tables: Iterable[tuple[str, Iterable[str]]]) -> str:
@@ -74,7 +74,7 @@ class Comparison:
         return self.digest_a == self.digest_b
 
 
-def compare(run_a: Run, run_b: Run, *, first: int = 5) -> Comparison:
+def compare(run_a: RunFolder, run_b: RunFolder, *, first: int = 5) -> Comparison:
     """Which tables differ, by how many rows, and the first rows that do (by unit), volatile columns left out.
 
     Args:
@@ -111,5 +111,45 @@ def _hashes(rows: Iterable[str]) -> _Hashes:
     data = bytearray()
     for text in rows:
         data += hashlib.sha256(text.encode()).digest()
-    # Bytes, not `S32`: numpy cuts trailing zero bytes off strings.
-    return np.frombuffer(bytes(data), dtype=f"V{_WIDTH}")
+    return np.frombuffer(bytes(data), dtype=f"S{_WIDTH}")
+
+
+def _unmatched(ours: _Hashes, theirs: _Hashes) -> dict[bytes, int]:
+    """Row hashes of `ours` without an equal in `theirs`, and how many of each."""
+    mine, my_counts = np.unique(ours, return_counts=True)
+    other, other_counts = np.unique(theirs, return_counts=True)
+    surplus = my_counts.astype(np.int64)
+    if other.size:
+        place = np.minimum(np.searchsorted(other, mine), other.size - 1)
+        surplus -= np.where(other[place] == mine, other_counts[place], 0)
+    left = surplus > 0
+    return {_padded(h): int(n) for h, n in zip(mine[left].tolist(), surplus[left].tolist(), strict=True)}
+
+
+def _padded(value: bytes) -> bytes:
+    # numpy hands out fixed-width bytes without their trailing zeros.
+    return value.ljust(_WIDTH, b"\0")
+
+
+def _pick(rows: Iterable[tuple[str, str]], wanted: dict[bytes, int]) -> dict[str, list[str]]:
+    """The rows (canonical JSON) whose hashes are `wanted`, by unit, sorted."""
+    left = dict(wanted)
+    found: dict[str, list[str]] = {}
+    for unit, text in rows:
+        key = hashlib.sha256(text.encode()).digest()
+        if left.get(key, 0) > 0:
+            left[key] -= 1
+            found.setdefault(unit, []).append(text)
+    for texts in found.values():
+        texts.sort()
+    return found
+
+
+def _paired(a: dict[str, list[str]], b: dict[str, list[str]]) -> Iterator[RowDifference]:
+    for unit in sorted({*a, *b}):
+        for left, right in zip_longest(a.get(unit, ()), b.get(unit, ())):
+            yield RowDifference(unit, _row(left), _row(right))
+
+
+def _row(text: str | None) -> dict[str, Any] | None:
+    return None if text is None else json.loads(text)

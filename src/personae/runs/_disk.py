@@ -14,11 +14,13 @@ from personae.core import CorruptRunError, DiskFullError, PersonaeError, Storage
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 # SQLite calls a refused write (quota, file size limit) an I/O error and keeps FULL for ENOSPC alone.
-_SQLITE_FULL: Final = frozenset({
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR_WRITE,
-    sqlite3.SQLITE_IOERR_SHMSIZE,
-})
+_SQLITE_FULL: Final = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR_WRITE,
+        sqlite3.SQLITE_IOERR_SHMSIZE,
+    }
+)
 _SQLITE_BROKEN: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,8 @@ _SCHEMA: Final = """
 CREATE TABLE units (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, stage TEXT NOT NULL,
     state INTEGER NOT NULL, session INTEGER NOT NULL, seconds REAL NOT NULL);
-CREATE TABLE tables (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, layout TEXT NOT NULL, next_part INTEGER NOT NULL);
+CREATE TABLE tables (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, layout TEXT NOT NULL, next_part INTEGER NOT NULL);
 CREATE TABLE staged (id INTEGER PRIMARY KEY, tbl INTEGER NOT NULL, unit INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE TABLE parts (
     tbl INTEGER NOT NULL, number INTEGER NOT NULL, rows INTEGER NOT NULL, size INTEGER NOT NULL,
@@ -226,15 +227,11 @@ class Ledger:
 
     def names(self, ids: UnitIds) -> list[str]:
         """Keys of units by id."""
-        keys: list[str] = []
-        for start in range(0, ids.size, 500):
-            some = [int(i) for i in ids[start : start + 500]]
-            marks = ",".join("?" * len(some))
-            keys += [k for (k,) in self._db.execute(f"SELECT key FROM units WHERE id IN ({marks}) ORDER BY id", some)]
-        return keys
+        query = "SELECT key FROM units WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+        return [key for (key,) in self._db.execute(query, (json.dumps(ids.tolist()),))]
 
     @contextmanager
-    def _transaction(self, *, durable: bool = False) -> Iterator[None]:
+    def _transaction(self, *, durable: bool = False) -> Generator[None]:
         """All or nothing. `durable` also survives a power cut: needed before a file that held rows is deleted."""
         if self.read_only:
             raise StorageError(f"{self.folder}: opened for reading only.", hint="Open it with Run.create_or_resume.")

@@ -24,30 +24,13 @@ class RunLock:
     def __init__(self, folder: Path) -> None:
         path = folder / LOCK_FILE
         with naming_errors(path):
-            self._handle: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._handle: int | None = handle
         try:
-            self._take(path)
+            _take(handle, path)
         except BaseException:
             self.release()
             raise
-
-    def _take(self, path: Path) -> None:
-        assert self._handle is not None
-        for attempt in range(_TRIES):
-            if _try_lock(self._handle, path, exclusive=True):
-                break
-            if attempt < _TRIES - 1:
-                time.sleep(_PAUSE_SECONDS)
-        else:
-            holder = os.pread(self._handle, 200, 0).decode("utf-8", "replace").strip() or "unknown"
-            who = "this same process" if holder.split(" ")[0] == str(os.getpid()) else f"process {holder}"
-            raise RunLockedError(
-                f"{path.parent}: the run is being written by {who}.",
-                hint="Wait for it or stop it, or give another folder with --out.",
-            )
-        with naming_errors(path):
-            os.ftruncate(self._handle, 0)
-            os.pwrite(self._handle, f"{os.getpid()} on {socket.gethostname()}\n".encode(), 0)
 
     def release(self) -> None:
         """Let the next writer in. The file stays: removing it would let two writers hold two locks."""
@@ -67,6 +50,24 @@ def being_written(folder: Path) -> bool:
         return not _try_lock(handle, path, exclusive=False)
     finally:
         os.close(handle)
+
+
+def _take(handle: int, path: Path) -> None:
+    for attempt in range(_TRIES):
+        if _try_lock(handle, path, exclusive=True):
+            break
+        if attempt < _TRIES - 1:
+            time.sleep(_PAUSE_SECONDS)
+    else:
+        holder = os.pread(handle, 200, 0).decode("utf-8", "replace").strip() or "unknown"
+        who = "this same process" if holder.split(" ")[0] == str(os.getpid()) else f"process {holder}"
+        raise RunLockedError(
+            f"{path.parent}: the run is being written by {who}.",
+            hint="Wait for it or stop it, or give another folder with --out.",
+        )
+    with naming_errors(path):
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()} on {socket.gethostname()}\n".encode(), 0)
 
 
 def _try_lock(handle: int, path: Path, *, exclusive: bool) -> bool:

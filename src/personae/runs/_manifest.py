@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, BinaryIO, Final, Literal, TypeAlias
 
 from pydantic import Field, ValidationError
 
@@ -186,7 +186,11 @@ def read_manifest(folder: Path) -> Manifest:
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Replace the manifest: old or new, never half."""
     data = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False).encode()
-    replace_file(folder / MANIFEST_FILE, lambda file: file.write(data) and None)
+
+    def write(file: BinaryIO) -> None:
+        file.write(data)
+
+    replace_file(folder / MANIFEST_FILE, write)
 
 
 _ABSENT: Final = object()

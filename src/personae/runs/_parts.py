@@ -150,8 +150,8 @@ def damaged(folder: Path, part: Part, why: str, keys: Iterable[str] = ()) -> Cor
     shown = ", ".join(repr(n) for n in names[:5]) + (" …" if len(names) > 5 else "")
     return CorruptRunError(
         f"{part.path(folder)}: damaged ({why}). It held {held}{': ' + shown if shown else ''}.",
-        hint=f"Run: personae run repair {folder} — it drops the damaged part and marks exactly these units as not done; "
-        "then give the same command again.",
+        hint=f"Run: personae run repair {folder} — it drops the damaged part and marks exactly these units as "
+        "not done; then give the same command again.",
     )
 
 

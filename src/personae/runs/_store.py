@@ -7,8 +7,9 @@ names the part. A crash in between leaves a file that nobody names; it goes when
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,8 @@ class Store(Ledger):
         return known[0], body
 
     def _register(self, row_type: type[Row]) -> tuple[int, Layout]:
+        if not issubclass(row_type, Row):
+            raise InputError(f"a unit returned a {row_type.__name__}, expected evidence rows (subclasses of Row).")
         layout = layout_of(row_type)
         if not _TABLE_NAME.match(layout.table):
             raise InputError(
@@ -172,7 +175,7 @@ class Store(Ledger):
         """One part from the oldest staged rows of a table."""
         size, last = 0, 0
 
-        def oldest() -> Iterator[tuple[int, str]]:
+        def oldest() -> Generator[tuple[int, str]]:
             nonlocal size, last
             query = "SELECT id, unit, body FROM staged WHERE tbl = ? ORDER BY id LIMIT ?"
             with closing(self._db.cursor()) as cursor:
@@ -251,11 +254,9 @@ class Store(Ledger):
             self._db.execute("DELETE FROM parts WHERE tbl = ? AND number = ?", (table.id, part.number))
         for part in removal.fresh:
             self._name_part(self._tables[part.table], part)
-        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS doomed (unit INTEGER PRIMARY KEY)")
-        self._db.execute("DELETE FROM doomed")
-        self._db.executemany("INSERT INTO doomed VALUES (?)", [(int(i),) for i in removal.units])
-        self._db.execute("DELETE FROM staged WHERE unit IN (SELECT unit FROM doomed)")
-        self._db.execute("DELETE FROM units WHERE id IN (SELECT unit FROM doomed)")
+        ids = (json.dumps(removal.units.tolist()),)
+        self._db.execute("DELETE FROM staged WHERE unit IN (SELECT value FROM json_each(?))", ids)
+        self._db.execute("DELETE FROM units WHERE id IN (SELECT value FROM json_each(?))", ids)
 
     def _discard(self, removal: _Removal) -> None:
         self._count_staged()

@@ -25,9 +25,9 @@ class Unit:
 class Caps:
     """Hard limits.
 
-    `calls` and `tokens` (prompt + generated) count what the whole run has used, as its call log says; no unit starts once
-    one is reached, and units that are already running finish. `seconds` counts this execution; units still running
-    then are broken off and run again on resume.
+    `calls` and `tokens` (prompt + generated) count what the whole run has used, as its call log says; no unit starts
+    once one is reached, and units that are already running finish. `seconds` counts this execution; units still
+    running then are broken off and run again on resume.
     """
 
     calls: int | None = None
@@ -38,7 +38,9 @@ class Caps:
         for name in ("calls", "tokens", "seconds"):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise InputError(f"cap on {name} is {value!r}, expected a number above 0.", hint="Leave it out for none.")
+                raise InputError(
+                    f"cap on {name} is {value!r}, expected a number above 0.", hint="Leave it out for none."
+                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Scenes: projections, schedulers, stops, guards, probes. The log is append-only and told from nobody's point of view."""
 
+from personae.simulation._audit import audit_rows
 from personae.simulation._dialogue import CLIENT, RESPONDER, Dialogue, converse
 from personae.simulation._guards import Degenerate, Echo, Guard, Identity, Objection
 from personae.simulation._probes import ProbeItem, probe, probe_items
@@ -32,6 +33,7 @@ __all__ = [
     "Stop",
     "Stuck",
     "TurnCap",
+    "audit_rows",
     "conversation_rows",
     "converse",
     "egocentric",

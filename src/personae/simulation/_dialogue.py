@@ -52,9 +52,7 @@ class Dialogue:
 
     def stop(self) -> FirstOf:
         """Natural end first, then loops, then the cap."""
-        return FirstOf(
-            (Closing(RESPONDER, self.minimum, self.window, self.judge), Stuck(), TurnCap(self.utterances))
-        )
+        return FirstOf((Closing(RESPONDER, self.minimum, self.window, self.judge), Stuck(), TurnCap(self.utterances)))
 
     def guards(self) -> tuple[Guard, ...]:
         """Guards of both speakers."""
@@ -69,9 +67,7 @@ async def converse(
     `seed` must be the same for both modes of a pair. `pool` supplies the distractors of probe items.
     """
     async with (
-        embody(
-            persona, dialogue.client, model, name=CLIENT, label=mode, sampling=dialogue.client_sampling
-        ) as client,
+        embody(persona, dialogue.client, model, name=CLIENT, label=mode, sampling=dialogue.client_sampling) as client,
         embody(
             None, dialogue.responder, model, name=RESPONDER, label=mode, sampling=dialogue.responder_sampling
         ) as responder,

@@ -29,7 +29,9 @@ class Objection:
 class Guard(Protocol):
     """Checks one draft."""
 
-    def check(self, conversation: Conversation, speaker: str, draft: str, *, private: Sequence[str]) -> Objection | None:
+    def check(
+        self, conversation: Conversation, speaker: str, draft: str, *, private: Sequence[str]
+    ) -> Objection | None:
         """An objection, or None. `private` holds the speaker's own system texts, which must not be recited."""
         ...
 
@@ -38,7 +40,9 @@ class Guard(Protocol):
 class Degenerate:
     """Empty lines, loops, no letters, control strings."""
 
-    def check(self, conversation: Conversation, speaker: str, draft: str, *, private: Sequence[str]) -> Objection | None:
+    def check(
+        self, conversation: Conversation, speaker: str, draft: str, *, private: Sequence[str]
+    ) -> Objection | None:
         """Objects to text that is no utterance at all."""
         del conversation, speaker, private
         kind = is_degenerate(draft)
@@ -56,7 +60,9 @@ class Echo:
     limit: float = 0.5
     window: int = 4
 
-    def check(self, conversation: Conversation, speaker: str, draft: str, *, private: Sequence[str]) -> Objection | None:
+    def check(
+        self, conversation: Conversation, speaker: str, draft: str, *, private: Sequence[str]
+    ) -> Objection | None:
         """Objects to copying the partner or oneself within the last `window` utterances."""
         del private
         copied = [e for e in conversation.utterances[-self.window :] if is_echo(draft, e.text, ratio=self.limit)]
@@ -65,14 +71,16 @@ class Echo:
         ratios = [float(longest_common_substring_ratio(draft, e.text)) for e in copied]
         worst = ratios.index(max(ratios))
         guard = "self_repetition" if copied[worst].speaker == speaker else "echo"
-        return Objection(guard, "That was said before. Say something new.", ratios[worst])
+        return Objection(guard, "That was said before. Say something new.", 0.6 * ratios[worst])
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
     """A person does not call themselves a language model, and nobody recites the instructions."""
 
-    def check(self, conversation: Conversation, speaker: str, draft: str, *, private: Sequence[str]) -> Objection | None:
+    def check(
+        self, conversation: Conversation, speaker: str, draft: str, *, private: Sequence[str]
+    ) -> Objection | None:
         """Objects to AI self-reference and to reciting one's own system text."""
         del conversation, speaker
         if ai_identity_leak(draft):

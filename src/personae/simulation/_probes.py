@@ -61,14 +61,32 @@ def probe_items(persona: Persona, pool: Sequence[Persona], *, seed: int, options
             if abs(score - 50) >= 7:  # closer to the mean there is no true pole to ask for
                 poles = [trait_phrase(domain, s).split(" ", 1)[1] for s in (35.0, 65.0)]
                 own = poles[score > 50]
-                made = _item(domain, "traits", "What are you like?", "I am", own, [p for p in poles if p != own], seed, persona.id, 2)
+                made = _item(
+                    domain,
+                    "traits",
+                    "What are you like?",
+                    "I am",
+                    own,
+                    [p for p in poles if p != own],
+                    seed,
+                    persona.id,
+                    2,
+                )
                 if made is not None:
                     items.append(made)
     return tuple(items)
 
 
 def _item(
-    name: str, group: Group, question: str, prefix: str, own: str, others: list[str], seed: int, person: str, options: int
+    name: str,
+    group: Group,
+    question: str,
+    prefix: str,
+    own: str,
+    others: list[str],
+    seed: int,
+    person: str,
+    options: int,
 ) -> ProbeItem | None:
     if not others:
         return None

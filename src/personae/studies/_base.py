@@ -102,6 +102,12 @@ class Bench:
         """Committed people by (role, persona id)."""
         return {(r.role, r.persona_id): Persona.parse(r.body) for r in self.run.rows(PersonaRow)}
 
+    @property
+    def reference(self) -> str:
+        """The model that was asked, as the manifest names it (also when a report is made from a replay)."""
+        recorded = self.run.manifest.model
+        return str(recorded.get("reference")) if isinstance(recorded, Mapping) else self.model.reference
+
     def with_role(self, role: str) -> list[Persona]:
         """Committed people of one role, in the order they were drawn."""
         rows = sorted((r for r in self.run.rows(PersonaRow) if r.role == role), key=lambda r: r.k)

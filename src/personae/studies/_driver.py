@@ -21,10 +21,10 @@ from personae.core import (
     Row,
     TurnRow,
 )
-from personae.formats import export_run
-from personae.models import Model, open_model
+from personae.formats import FORMATS, Export, Format, export_run
+from personae.models import Model, open_model, teach, wrap_model
 from personae.reports import write_report
-from personae.runs import Caps, PlainProgress, Run, Summary, TerminalProgress, Unit, execute, open_run
+from personae.runs import Caps, Run, Summary, Unit, execute, open_run, progress_for
 from personae.studies._base import Bench, Stage, Study, StudySpec, studies
 
 Exactness = Literal["exact", "batched"]
@@ -117,29 +117,31 @@ async def run_study(order: Order, *, say: Say, note: Say) -> Finished:
     """
     began, cpu = time.monotonic(), time.process_time()
     study, spec = order.resolve()
+    exactness: Exactness = "exact" if order.exactness == "exact" else "batched"
+    bare = open_model(order.model, cache="off", mode=exactness)
     run = Run.create_or_resume(
         order.out,
         study=study.name,
         spec=spec.model_dump(mode="json"),
         seed=order.seed,
-        model=order.model,
-        determinism="exact" if order.exactness == "exact" else "replay",
+        model={"reference": bare.reference, **bare.fingerprint},
+        determinism=bare.determinism,
     )
     with run:
-        exactness: Exactness = "exact" if order.exactness == "exact" else "batched"
-        model = open_model(order.model, cache=_cache(order.cache), log=run.calls, mode=exactness)
-        run.describe(fingerprint=dict(model.fingerprint))
+        model = wrap_model(bare, cache=_cache(order), log=run.calls)
         try:
             say(f"{study.card().title}")
-            say(f"model {model.reference} ({model.determinism}), seed {order.seed}, load {os.getloadavg()[0]:.2f}, into {order.out}")
+            say(
+                f"model {model.reference} ({model.determinism}), seed {order.seed}, load {os.getloadavg()[0]:.2f}, into {order.out}"
+            )
             await _stages(order, study, spec, run, model, say=say, note=note)
             bench = Bench(model, run, order.seed, spec)
             measured = await _measure(order, study, bench, note)
-            report = write_report(study.page(bench, measured), run.folder / "report" / "index.html")
-            exports = _export(run, run.folder / "exports", ("jsonl", "chat", "sft", "parquet"))
+            report = write_report(study.page(bench, measured), run.path / "report" / "index.html")
+            exports = _files(export_run(run, run.path / "exports"))
             run.complete()
             return Finished(
-                folder=run.folder,
+                folder=run.path,
                 report=report,
                 exports=tuple(exports),
                 digest=run.digest(),
@@ -151,9 +153,7 @@ async def run_study(order: Order, *, say: Say, note: Say) -> Finished:
             await model.close()
 
 
-async def _stages(
-    order: Order, study: Study, spec: StudySpec, run: Run, model: Model, *, say: Say, note: Say
-) -> None:
+async def _stages(order: Order, study: Study, spec: StudySpec, run: Run, model: Model, *, say: Say, note: Say) -> None:
     shelf: dict[str, Any] = {}
     stages: Sequence[Stage] = study.plan(spec, order.seed)
     total = sum(len(s.units) for s in stages)
@@ -166,16 +166,21 @@ async def _stages(
             return await study.work(unit, bench)
 
         summary = await _execute(order, run, stage, work, note)
+        _teach(Bench(model, run, order.seed, spec, shelf))
         for line in study.after(stage, Bench(model, run, order.seed, spec, shelf)):
             say(line)
         if summary.failed:
             note(f"{stage.name}: {summary.failed} unit(s) failed: {dict(summary.failures)}")
 
 
-async def _execute(
-    order: Order, run: Run, stage: Stage, work: Callable[[Unit], Any], note: Say
-) -> Summary:
-    progress = TerminalProgress() if sys.stderr.isatty() else PlainProgress(note)
+def _teach(bench: Bench) -> None:
+    """Tell a statistical fake who is who; real models never hear of it."""
+    for person in bench.people.values():
+        if not teach(bench.model, person):
+            return
+
+
+async def _execute(order: Order, run: Run, stage: Stage, work: Callable[[Unit], Any], note: Say) -> Summary:
     return await execute(
         run,
         stage.units,
@@ -183,7 +188,7 @@ async def _execute(
         concurrency=order.concurrency,
         max_failure_share=order.max_failure_share,
         caps=Caps(calls=order.max_calls) if order.max_calls else None,
-        progress=progress,
+        progress=progress_for(sys.stderr, note),
     )
 
 
@@ -197,11 +202,11 @@ async def _measure(order: Order, study: Study, bench: Bench, note: Say) -> list[
     return [r.measurement for r in bench.run.rows(MeasurementRow)]
 
 
-def _cache(mode: str) -> CacheMode:
-    for known in get_args(CacheMode):
-        if mode == known:
-            return known
-    raise InputError(f"cache mode {mode!r}.", hint=f"Use one of: {', '.join(get_args(CacheMode))}.")
+def _cache(order: Order) -> CacheMode:
+    """The cache mode asked for; fakes and replays are cheaper than any cache."""
+    if order.model.startswith(("fake:", "replay:")):
+        return "off"
+    return next(known for known in get_args(CacheMode) if known == order.cache)
 
 
 # Reading finished runs -----------------------------------------------------------------------------------------------
@@ -225,24 +230,37 @@ def overview(folder: Path) -> dict[str, Any]:
 
 
 def report_run(folder: Path) -> Path:
-    """Write the report of a run again from what it holds. Measurements are read, not computed again."""
+    """Write the report of a run again from what it holds. Measurements are read, not computed again; no weights are
+    needed.
+    """
     run = open_run(folder)
     study = studies.get(run.manifest.study)()
     spec = study.Spec.read(run.manifest.spec, where=str(folder))
     bench = Bench(_named(run), run, run.manifest.seed, spec)
-    return write_report(study.page(bench, [r.measurement for r in run.rows(MeasurementRow)]), folder / "report" / "index.html")
+    return write_report(
+        study.page(bench, [r.measurement for r in run.rows(MeasurementRow)]), folder / "report" / "index.html"
+    )
 
 
 def _named(run: Run) -> Model:
     """A model that answers from the run's own call log: enough for a report, and no weights are needed."""
-    return open_model(f"replay:{run.folder}", cache="off")
+    return open_model(f"replay:{run.path}", cache="off")
 
 
 def export_folder(folder: Path, out: Path | None, formats: Sequence[str]) -> list[Path]:
-    """Write the datasets of a run."""
-    return _export(open_run(folder), out or folder / "exports", formats)
+    """Write the datasets of a run.
+
+    Raises:
+        InputError: a format nobody knows.
+    """
+    wanted: list[Format] = []
+    for name in formats:
+        known = next((f for f in FORMATS if f == name), None)
+        if known is None:
+            raise InputError(f"--formats {name!r}.", hint=f"Use some of: {', '.join(FORMATS)}.")
+        wanted.append(known)
+    return _files(export_run(open_run(folder), out or folder / "exports", formats=wanted))
 
 
-def _export(run: Run, out: Path, formats: Sequence[str]) -> list[Path]:
-    del run, out, formats, export_run
-    raise RuntimeError
+def _files(done: Export) -> list[Path]:
+    return [done.folder / f.name for f in done.files]

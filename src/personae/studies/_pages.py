@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
-from personae.core import ConversationRow, FailureRow, FitRow, PersonaRow, ResponseRow, TurnRow
+from personae.core import ConversationRow, FailureRow, FitRow, Measurement, PersonaRow, ResponseRow, TurnRow
 from personae.models import Usage
 from personae.reports import (
     Block,
@@ -33,7 +32,9 @@ def opening_sections(bench: Bench, card: Card, design: str) -> list[Section]:
         "Claims of the method and what this run can say about them",
     )
     settings = DataTable(
-        ("Setting", "Value"), [(k, str(v)) for k, v in bench.spec.model_dump(mode="json").items()], "Settings of this run"
+        ("Setting", "Value"),
+        [(k, str(v)) for k, v in bench.spec.model_dump(mode="json").items()],
+        "Settings of this run",
     )
     notices: list[Block] = [Notice("limit", text) for text in card.limits]
     return [
@@ -60,28 +61,42 @@ def closing_sections(bench: Bench) -> list[Section]:
     limit = max((record.failure_limit for record in stages.values()), default=1.0)
     sections += [
         failures_section(
-            run.rows(FailureRow), status_counts(responses), units=manifest.units_done + manifest.units_failed, limit=limit
+            run.rows(FailureRow),
+            status_counts(responses),
+            units=manifest.units_done + manifest.units_failed,
+            limit=limit,
         ),
-        cost_section(usage_by_verb(run), {"executing, all sessions": manifest.seconds}),
+        cost_section(usage_by_verb(bench), {"executing, all sessions": manifest.seconds}),
         environment_section(manifest),
-        limits_section(bench.model.reference, dict(bench.model.fingerprint)),
+        limits_section(bench.reference, dict(bench.model.fingerprint)),
     ]
     return sections
 
 
-def usage_by_verb(run: Any) -> dict[str, Usage]:
-    """Calls and tokens of a run, by verb."""
-    return dict(run.calls.usage_by_verb())
+def usage_by_verb(bench: Bench) -> dict[str, Usage]:
+    """Calls and tokens of a run by verb, as its call log holds them; answers from the cache are a line of their own."""
+    out: dict[str, Usage] = {}
+    for record in bench.run.calls.records():
+        verb = f"{record.verb}, from cache" if record.cached else record.verb
+        out[verb] = out.get(verb, Usage(calls=0)) + record.usage
+    return out
 
 
 def prompt_lookup(bench: Bench) -> Callable[[str | None], str | None]:
     """From the key of a recorded call to the exact prompt the model got."""
-    calls = bench.run.calls
 
     def find(key: str | None) -> str | None:
-        return None if key is None else calls.prompt_of(key)
+        record = bench.run.calls.find(key) if key else None
+        return None if record is None else bench.model.show_prompt(record.asked())
 
     return find
 
 
-__all__: Sequence[str] = ["closing_sections", "opening_sections", "prompt_lookup", "usage_by_verb"]
+def describe(m: Measurement) -> str:
+    """One measurement as a line; one that is not told from zero says so."""
+    if m.value is None:
+        return f"{m.label}: no value ({m.reason})"
+    span = f"[{m.interval.low:+.2f}, {m.interval.high:+.2f}]" if m.interval else "(no interval)"
+    p = f", p = {m.p:.3f}" if m.p is not None else ""
+    null = "" if m.interval is None or not m.interval.low <= 0 <= m.interval.high else "  (not told from zero)"
+    return f"{m.label}: {m.value:+.2f} {span}{p}, n = {m.n}{null}"

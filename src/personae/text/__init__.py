@@ -26,7 +26,7 @@ from personae.text._neighbours import (
 )
 from personae.text._overlap import (
     Missing,
-    Score,
+    TextScore,
     compression_ratio,
     copy_share,
     directional_copy,
@@ -41,7 +41,7 @@ from personae.text._overlap import (
 from personae.text._retrieval import BM25, tfidf_similarity
 from personae.text._roles import Role, RoleSwap, SwapKind, role_swap
 from personae.text._style import STYLE_FEATURES, cosine, standardise, style_vector
-from personae.text._tokens import Span, char_ngrams, ngrams, normalise, sentence_spans, sentences, word_spans, words
+from personae.text._tokens import TextSpan, char_ngrams, ngrams, normalise, sentence_spans, sentences, word_spans, words
 
 __all__ = [
     "BM25",
@@ -59,12 +59,12 @@ __all__ = [
     "Redaction",
     "Role",
     "RoleSwap",
-    "Score",
     "SimHashIndex",
     "SimHashPair",
-    "Span",
     "StuckReason",
     "SwapKind",
+    "TextScore",
+    "TextSpan",
     "ai_identity_leak",
     "char_ngrams",
     "closing_cue",

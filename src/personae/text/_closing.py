@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from personae.text._tokens import Span, sentence_spans
+from personae.text._tokens import TextSpan, sentence_spans
 
 
 class CueKind(StrEnum):
@@ -23,7 +23,7 @@ class CueKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class CueMatch(Span):
+class CueMatch(TextSpan):
     """A closing cue and its place in the turn."""
 
     kind: CueKind
@@ -56,8 +56,9 @@ _WHEN: Final = (
     r"|this (?:evening|afternoon|weekend|week)|at \w+(?: \w+){0,3}|in (?:a|an|the|two|three|few)\b(?: \w+){1,3})"
 )
 _TAIL: Final = (
-    r"(?:\s+(?:for (?:now|today)\b|(?:now|then|too|again|soon|everyone|everybody|all|folks|guys|friends?|dear|love|buddy"
-    r"|mate|sir|madam)\b|my (?:(?:old|dear|good|best|little|lovely) )?\w+|(?:old|dear) friend\b|(?-i:[A-Z])[\w'.]*"
+    r"(?:\s+(?:for (?:now|today)\b|(?:now|then|too|again|soon|everyone|everybody|all|folks|guys|friends?|dear"
+    r"|love|buddy|mate|sir|madam)\b|my (?:(?:old|dear|good|best|little|lovely) )?\w+"
+    r"|(?:old|dear) friend\b|(?-i:[A-Z])[\w'.]*"
     rf"|until \w+|{_WHEN}|and\b.*))*+[\s.!…)*]*$"
 )
 _GO: Final = (
@@ -204,7 +205,7 @@ def _asks(sentence: str) -> bool:
     return sentence.rstrip("\"'”’»)] *").endswith("?")
 
 
-def _cue_in(sentence: Span, *, returned: bool) -> tuple[CueKind, int, int] | None:
+def _cue_in(sentence: TextSpan, *, returned: bool) -> tuple[CueKind, int, int] | None:
     if _REPORTED.search(sentence.text):
         return None
     for clause in _CLAUSE.finditer(sentence.text):
@@ -233,7 +234,7 @@ def _is_pleasant(piece: str) -> bool:
     return _PLEASANT.search(piece) is not None
 
 
-def _thanks_resolved(text: str, spans: list[Span]) -> CueMatch | None:
+def _thanks_resolved(text: str, spans: list[TextSpan]) -> CueMatch | None:
     if not spans or len(spans) > 8 or any(len(span.text) > _LONGEST_SENTENCE for span in spans):
         return None
     body = " ".join(span.text for span in spans)
@@ -252,6 +253,6 @@ def _thanks_resolved(text: str, spans: list[Span]) -> CueMatch | None:
     return None
 
 
-def _cue(text: str, span: Span, match: re.Match[str]) -> CueMatch:
+def _cue(text: str, span: TextSpan, match: re.Match[str]) -> CueMatch:
     start, end = span.start + match.start(), span.start + match.end()
     return CueMatch(start, end, text[start:end], CueKind.THANKS_RESOLVED)

@@ -15,7 +15,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from personae.text._tokens import Span
+from personae.text._tokens import TextSpan
 
 
 class ContactKind(StrEnum):
@@ -33,7 +33,7 @@ class ContactKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ContactSpan(Span):
+class ContactSpan(TextSpan):
     """One find and its place."""
 
     kind: ContactKind

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from personae.text._tokens import Span, check_positive, word_spans
+from personae.text._tokens import TextSpan, check_positive, word_spans
 
 
 @dataclass(frozen=True, slots=True)
-class PromptLeak(Span):
+class PromptLeak(TextSpan):
     """A stretch of the text copied from `prompts[prompt]`, `words` words long."""
 
     prompt: int
@@ -45,7 +45,8 @@ _IDENTITY: Final = re.compile(
     rf"|(?i:\bI(?:'m| am)(?: just| only| actually| simply| merely| really| still)* (?:an? |the "
     rf")?{_MACHINE}{_FOLLOWS})"
     rf"|(?i:\b(?:I'm|I am|my name is|my name's) )(?:{_PRODUCTS}\b(?![ -]\w+(?:er|or)\b)"
-    rf"|{_NAMESAKES},? (?=(?:an? (?:[a-z]+ )?(?:AI|language model|chatbot)|(?:created|trained|developed|made) by {_MAKERS})\b))"
+    rf"|{_NAMESAKES},? (?=(?:an? (?:[a-z]+ )?(?:AI|language model|chatbot)"
+    rf"|(?:created|trained|developed|made) by {_MAKERS})\b))"
     rf"|(?i:\bI (?:was|am|have been) (?:created|developed|trained|made|built|programmed|designed)(?: and \w+)?)"
     rf" (?i:by) {_MAKERS}\b"
     r"|(?i:\bI (?:was|am|have been) (?:trained|fine-tuned) on (?:a |large |vast |massive |lots of |huge "
@@ -72,14 +73,16 @@ _CONTROL: Final = re.compile(
 )
 
 
-def ai_identity_leak(text: str) -> list[Span]:
+def ai_identity_leak(text: str) -> list[TextSpan]:
     """Places where the speaker gives itself away as a language model ("as an AI …", "I'm a chatbot").
 
     Talk about machines ("I am an AI researcher", "the chatbot was slow") and denials ("I'm not a robot") do not count.
     English only.
     """
     plain = text.replace("’", "'")
-    return [Span(match.start(), match.end(), text[match.start() : match.end()]) for match in _IDENTITY.finditer(plain)]
+    return [
+        TextSpan(match.start(), match.end(), text[match.start() : match.end()]) for match in _IDENTITY.finditer(plain)
+    ]
 
 
 def prompt_leak(text: str, prompts: Sequence[str], min_words: int = 8) -> list[PromptLeak]:
@@ -106,13 +109,13 @@ def prompt_leak(text: str, prompts: Sequence[str], min_words: int = 8) -> list[P
     return sorted(leaks, key=lambda leak: (leak.start, leak.prompt))
 
 
-def control_tokens(text: str) -> list[Span]:
+def control_tokens(text: str) -> list[TextSpan]:
     """Chat-template tokens and turn headers in `text`.
 
     Finds `<|im_start|>`, `[INST]`, `<s>`, `<start_of_turn>`, `### Human:` and their kin, case as in the templates.
     A bare header (`Assistant:`) counts at the start of a line only.
     """
-    return [Span(match.start(), match.end(), match.group()) for match in _CONTROL.finditer(text)]
+    return [TextSpan(match.start(), match.end(), match.group()) for match in _CONTROL.finditer(text)]
 
 
 def _runs(said: Sequence[str], known: set[tuple[str, ...]], size: int) -> list[tuple[int, int]]:

@@ -30,7 +30,7 @@ class Missing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class TextScore:
     """A number and what it rests on.
 
     Attributes:
@@ -48,7 +48,7 @@ class Score:
         return math.nan if self.value is None else self.value
 
 
-def copy_share(text: str, source: str, n: int = 4) -> Score:
+def copy_share(text: str, source: str, n: int = 4) -> TextScore:
     """Share of the word `n`-grams of `text` (each occurrence counts) that also occur in `source`: 0 to 1.
 
     Missing with `too_short` when `text` has fewer than `n` words. A source of fewer than `n` words holds no n-gram, so
@@ -64,7 +64,7 @@ def copy_share(text: str, source: str, n: int = 4) -> Score:
     return _share(grams, set(ngrams(words(source), n)), Missing.TOO_SHORT)
 
 
-def directional_copy(text: str, previous: str, others: Sequence[str], n: int = 4) -> Score:
+def directional_copy(text: str, previous: str, others: Sequence[str], n: int = 4) -> TextScore:
     """Copying from the partner's previous turn beyond what any other turn would explain: −1 to 1, 0 = no echo.
 
     copy_share(text, previous) minus the mean of copy_share(text, other) over the control turns `others`, which should
@@ -81,10 +81,10 @@ def directional_copy(text: str, previous: str, others: Sequence[str], n: int = 4
     if own.value is None:
         return own
     if not others:
-        return Score(None, own.n, Missing.NO_CONTROL)
+        return TextScore(None, own.n, Missing.NO_CONTROL)
     grams = ngrams(words(text), n)
     shares = [float(_share(grams, set(ngrams(words(other), n)), Missing.TOO_SHORT)) for other in others]
-    return Score(own.value - math.fsum(shares) / len(shares), own.n)
+    return TextScore(own.value - math.fsum(shares) / len(shares), own.n)
 
 
 def longest_common_substring(first: str, second: str) -> str:
@@ -95,7 +95,7 @@ def longest_common_substring(first: str, second: str) -> str:
 
 def longest_common_substring_ratio(
     first: str, second: str, *, of: Literal["shorter", "first", "longer"] = "shorter"
-) -> Score:
+) -> TextScore:
     """Length of the longest common stretch of characters over the length of one of the (normalised) texts: 0 to 1.
 
     Args:
@@ -109,10 +109,10 @@ def longest_common_substring_ratio(
     """
     a, b = normalise(first), normalise(second)
     if not a or not b:
-        return Score(None, 0, Missing.EMPTY)
+        return TextScore(None, 0, Missing.EMPTY)
     length = _longest_common(a, b)[1]
     whole = {"shorter": min(len(a), len(b)), "first": len(a), "longer": max(len(a), len(b))}[of]
-    return Score(min(1.0, length / whole), whole)
+    return TextScore(min(1.0, length / whole), whole)
 
 
 def is_echo(text: str, previous: str, *, ratio: float = ECHO_RATIO, min_chars: int = ECHO_MIN_CHARS) -> bool:
@@ -127,7 +127,7 @@ def is_echo(text: str, previous: str, *, ratio: float = ECHO_RATIO, min_chars: i
     return length >= min_chars and length > ratio * min(len(a), len(b))
 
 
-def self_repetition(turns: Sequence[str], n: int = 4) -> list[Score]:
+def self_repetition(turns: Sequence[str], n: int = 4) -> list[TextScore]:
     """Per turn, the share of its word `n`-grams that the same speaker said in an earlier turn: 0 to 1.
 
     `turns` holds the turns of one speaker in order. The first turn, and any turn before a first n-gram was said, is
@@ -138,18 +138,18 @@ def self_repetition(turns: Sequence[str], n: int = 4) -> list[Score]:
     """
     check_positive("n", n)
     seen: set[tuple[str, ...]] = set()
-    scores: list[Score] = []
+    scores: list[TextScore] = []
     for turn in turns:
         grams = ngrams(words(turn), n)
         if grams and not seen:
-            scores.append(Score(None, len(grams), Missing.NO_SOURCE))
+            scores.append(TextScore(None, len(grams), Missing.NO_SOURCE))
         else:
             scores.append(_share(grams, seen, Missing.TOO_SHORT))
         seen.update(grams)
     return scores
 
 
-def distinct_n(texts: Sequence[str], n: int = 2) -> Score:
+def distinct_n(texts: Sequence[str], n: int = 2) -> TextScore:
     """Different word `n`-grams over all word `n`-grams of `texts`: near 0 = repetitive, 1 = nothing said twice.
 
     Falls with length by itself: compare equal amounts of text only.
@@ -159,24 +159,24 @@ def distinct_n(texts: Sequence[str], n: int = 2) -> Score:
     """
     check_positive("n", n)
     grams = [gram for text in texts for gram in ngrams(words(text), n)]
-    return Score(len(set(grams)) / len(grams), len(grams)) if grams else Score(None, 0, Missing.TOO_SHORT)
+    return TextScore(len(set(grams)) / len(grams), len(grams)) if grams else TextScore(None, 0, Missing.TOO_SHORT)
 
 
-def type_token(tokens: Sequence[str]) -> Score:
+def type_token(tokens: Sequence[str]) -> TextScore:
     """Different tokens over all tokens: 0 to 1. Falls with length by itself."""
-    return Score(len(set(tokens)) / len(tokens), len(tokens)) if tokens else Score(None, 0, Missing.EMPTY)
+    return TextScore(len(set(tokens)) / len(tokens), len(tokens)) if tokens else TextScore(None, 0, Missing.EMPTY)
 
 
-def compression_ratio(text: str) -> Score:
+def compression_ratio(text: str) -> TextScore:
     """Bytes of the text over bytes after zlib (level 9): higher = more redundant. `n` is the raw byte count.
 
     Below about 200 bytes the fixed overhead pushes the ratio under 1.
     """
     raw = text.encode("utf-8", "surrogatepass")
-    return Score(len(raw) / len(zlib.compress(raw, 9)), len(raw)) if raw else Score(None, 0, Missing.EMPTY)
+    return TextScore(len(raw) / len(zlib.compress(raw, 9)), len(raw)) if raw else TextScore(None, 0, Missing.EMPTY)
 
 
-def jaccard(first: str, second: str, n: int = 3, *, unit: Literal["char", "word"] = "char") -> Score:
+def jaccard(first: str, second: str, n: int = 3, *, unit: Literal["char", "word"] = "char") -> TextScore:
     """Shared over all different `n`-grams of the two texts: 0 to 1. `n` of the score is the size of the union.
 
     Missing with `too_short` when neither text has an n-gram.
@@ -189,15 +189,15 @@ def jaccard(first: str, second: str, n: int = 3, *, unit: Literal["char", "word"
     return _set_jaccard(set(ngrams(words(first), n)), set(ngrams(words(second), n)))
 
 
-def _set_jaccard(first: set[str] | set[tuple[str, ...]], second: set[str] | set[tuple[str, ...]]) -> Score:
+def _set_jaccard(first: set[str] | set[tuple[str, ...]], second: set[str] | set[tuple[str, ...]]) -> TextScore:
     union = len(first | second)
-    return Score(len(first & second) / union, union) if union else Score(None, 0, Missing.TOO_SHORT)
+    return TextScore(len(first & second) / union, union) if union else TextScore(None, 0, Missing.TOO_SHORT)
 
 
-def _share(grams: Sequence[tuple[str, ...]], source: set[tuple[str, ...]], missing: Missing) -> Score:
+def _share(grams: Sequence[tuple[str, ...]], source: set[tuple[str, ...]], missing: Missing) -> TextScore:
     if not grams:
-        return Score(None, 0, missing)
-    return Score(sum(gram in source for gram in grams) / len(grams), len(grams))
+        return TextScore(None, 0, missing)
+    return TextScore(sum(gram in source for gram in grams) / len(grams), len(grams))
 
 
 def _longest_common(first: str, second: str) -> tuple[int, int]:

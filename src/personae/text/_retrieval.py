@@ -74,7 +74,7 @@ class BM25:
         return math.log(1 + (self._size - frequency + 0.5) / (frequency + 0.5))
 
     def scores(self, query: str) -> Floats:
-        """Score of every document for `query`, shape (documents,), 0 = no word in common."""
+        """TextScore of every document for `query`, shape (documents,), 0 = no word in common."""
         totals = np.zeros(self._size, dtype=np.float64)
         for token, times in Counter(words(query)).items():
             if token in self._postings:

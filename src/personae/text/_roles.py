@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from personae.text._tokens import Span, sentence_spans
+from personae.text._tokens import TextSpan, sentence_spans
 
 
 class Role(StrEnum):
@@ -31,7 +31,7 @@ class SwapKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class RoleSwap(Span):
+class RoleSwap(TextSpan):
     """One event: where it stands and, for `claimed_fact`, which of the partner's facts was claimed."""
 
     kind: SwapKind
@@ -56,9 +56,10 @@ _TALK: Final = (
 )
 _SKIP: Final = r"(?:really |probably |definitely |always |also |just |maybe |perhaps |first |then )*"
 _ADVICE: Final = re.compile(
-    rf"\b(?:you (?:really |probably |definitely )?(?:should(?:n't| not)?|ought to|need to|have to|must(?! be\b)"
+    rf"\b(?:you (?:really |probably |definitely )?(?:should(?:n't| not)?|ought to|need to|must(?! be\b)"
     rf"|had better)"
     rf" {_SKIP}(?!{_TALK}\b)\w+"
+    rf"|(?<![a-z] )you have to {_SKIP}(?!{_TALK}\b)\w+"
     rf"|you'd better {_SKIP}\w+"
     rf"|you (?:could|might|may) (?:{_SKIP}(?:try|consider|start|ask|talk|speak|think about|write|take|set)\b(?! me)"
     r"|(?:also )?want to\b)"
@@ -67,8 +68,8 @@ _ADVICE: Final = re.compile(
     r"|(?:I(?:'d| would)?|let me|may I|can I) (?:strongly |highly |also |really |like to )*(?:suggest|recommend"
     r"|advise)\b(?! me)"
     r"|my (?:advice|suggestion|recommendation)(?: to you| for you)? (?:is|would be)"
-    r"|if I were you|it(?:'s| is) (?:important|best|a good idea|helpful|essential|crucial) (?:that you|for you to"
-    r"|to)\b)",
+    r"|if I were you|it(?:'s| is) (?:important|best|a good idea|helpful|essential|crucial) (?:that you\b"
+    r"|for you to\b|to\b(?=[^.!?]{0,200}\byou)))",
     re.IGNORECASE,
 )
 _IMPERATIVE: Final = re.compile(
@@ -144,7 +145,7 @@ def role_swap(
     return sorted(found, key=lambda swap: (swap.start, swap.end, swap.kind))
 
 
-def _helper_talk(text: str, sentence: Span) -> Iterator[RoleSwap]:
+def _helper_talk(text: str, sentence: TextSpan) -> Iterator[RoleSwap]:
     offer = _OFFER.search(sentence.text)
     if offer:
         yield _swap(text, sentence, offer, SwapKind.OFFER)
@@ -166,7 +167,7 @@ def _asks_for_advice(sentence: str, advice: re.Match[str]) -> bool:
     return not said.startswith(("have you", "why don't you"))
 
 
-def _claims(text: str, sentence: Span, patterns: Sequence[tuple[str, re.Pattern[str]]]) -> Iterator[RoleSwap]:
+def _claims(text: str, sentence: TextSpan, patterns: Sequence[tuple[str, re.Pattern[str]]]) -> Iterator[RoleSwap]:
     if not patterns or sentence.text.endswith("?"):
         return
     for fact, pattern in patterns:
@@ -197,6 +198,6 @@ def _first_person_follows(rest: str) -> bool:
     return re.match(r"[^.;:?!]{0,20},? I\b", rest) is not None
 
 
-def _swap(text: str, sentence: Span, match: re.Match[str], kind: SwapKind) -> RoleSwap:
+def _swap(text: str, sentence: TextSpan, match: re.Match[str], kind: SwapKind) -> RoleSwap:
     start, end = sentence.start + match.start(), sentence.start + match.end()
     return RoleSwap(start, end, text[start:end], kind)

@@ -37,7 +37,7 @@ _BOUNDARY: Final = re.compile(r"(?P<stop>[.!?…]{1,64})[\"'”’»)\]]{0,8}(?=
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TextSpan:
     """A stretch of a text: `text` stands at characters `start` to `end` (end exclusive)."""
 
     start: int
@@ -66,14 +66,14 @@ def words(text: str) -> list[str]:
     return _word_pattern(ascii_only=plain.isascii()).findall(plain)
 
 
-def word_spans(text: str) -> list[Span]:
-    """The words of `text` with their places in it; `Span.text` is lower-cased with straight apostrophes.
+def word_spans(text: str) -> list[TextSpan]:
+    """The words of `text` with their places in it; `TextSpan.text` is lower-cased with straight apostrophes.
 
     The offsets refer to the text as given, so it is not composed (NFC) first.
     """
     plain = text.translate(_APOSTROPHES)
     found = _word_pattern(ascii_only=plain.isascii()).finditer(plain)
-    return [Span(match.start(), match.end(), match.group().lower()) for match in found]
+    return [TextSpan(match.start(), match.end(), match.group().lower()) for match in found]
 
 
 def sentences(text: str) -> list[str]:
@@ -88,7 +88,7 @@ def sentences(text: str) -> list[str]:
     return [span.text for span in sentence_spans(text)]
 
 
-def sentence_spans(text: str) -> list[Span]:
+def sentence_spans(text: str) -> list[TextSpan]:
     """Like `sentences`, with places in `text`."""
     return list(_iter_sentences(text))
 
@@ -148,7 +148,7 @@ def _mark_ranges() -> str:
     return "".join(ranges)
 
 
-def _iter_sentences(text: str) -> Iterator[Span]:
+def _iter_sentences(text: str) -> Iterator[TextSpan]:
     start = 0
     for match in _BOUNDARY.finditer(text):
         if match.group("stop") and not _ends_sentence(text, match):
@@ -158,12 +158,12 @@ def _iter_sentences(text: str) -> Iterator[Span]:
     yield from _stripped(text, start, len(text))
 
 
-def _stripped(text: str, start: int, end: int) -> Iterator[Span]:
+def _stripped(text: str, start: int, end: int) -> Iterator[TextSpan]:
     piece = text[start:end]
     body = piece.strip()
     if body:
         lead = len(piece) - len(piece.lstrip())
-        yield Span(start + lead, start + lead + len(body), body)
+        yield TextSpan(start + lead, start + lead + len(body), body)
 
 
 def _ends_sentence(text: str, match: re.Match[str]) -> bool:

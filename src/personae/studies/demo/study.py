@@ -21,7 +21,7 @@ from personae.core import (
     derive_rng,
     derive_seed,
 )
-from personae.creation import Population, load_recipe, swapped_trait_twins
+from personae.creation import Population, SchemaSampler, load_recipe, situate, swapped_trait_twins
 from personae.instruments import administer, load_instrument
 from personae.measures import (
     dialogue_measurements,
@@ -35,14 +35,13 @@ from personae.reports import Page, Point, ScatterChart, Section, results_section
 from personae.runs import Unit
 from personae.simulation import Dialogue, Mode, converse
 from personae.studies._base import Bench, Stage, Study, register
-from personae.studies._pages import closing_sections, opening_sections
+from personae.studies._pages import closing_sections, describe, opening_sections
 from personae.studies.demo.spec import DemoSpec
 
 CONTROLS: Final = ("template_default", "empty_system")
 MODES: Final[tuple[Mode, ...]] = ("ecp", "concat")
 CLIENT_RULES: Final = (
-    "You have come to talk with someone about your day and what is on your mind. Speak as yourself, in the first "
-    "person. One or two short sentences at a time. When you have nothing more to say, thank them and say goodbye."
+    "You have come to talk with someone about what is on your mind. Speak as yourself, in the first person. One or two short sentences at a time. When you have nothing more to say, thank them and say goodbye."
 )
 RESPONDER_RULES: Final = (
     "You are talking with someone who has something on their mind. Listen and ask short questions. One or two short "
@@ -80,7 +79,8 @@ class Demo(Study):
     def _people(self, unit: Unit, bench: Bench) -> Sequence[Row]:
         spec: DemoSpec = bench.spec
         population = Population(load_recipe(spec.recipe), n=spec.people, seed=bench.seed)
-        people = list(population)
+        sampler = SchemaSampler("spasm_schema", bench.seed)
+        people = [situate(person, sampler, k) for k, person in enumerate(population)]
         twins = swapped_trait_twins(people, derive_rng(bench.seed, "twins"))
         rows: list[Row] = []
         for k, (person, twin) in enumerate(zip(people, twins, strict=True)):
@@ -109,7 +109,13 @@ class Demo(Study):
             utterances=spec.turns,
         )
         return await converse(
-            dialogue, people[k], bench.model, mode=mode, unit=unit.key, seed=derive_seed(bench.seed, "talk", k), pool=people
+            dialogue,
+            people[k],
+            bench.model,
+            mode=mode,
+            unit=unit.key,
+            seed=derive_seed(bench.seed, "talk", k),
+            pool=people,
         )
 
     def after(self, stage: Stage, bench: Bench) -> Sequence[str]:
@@ -118,7 +124,9 @@ class Demo(Study):
             return ()
         rows = list(bench.run.rows(FitRow))
         worst = max((abs(r.count - r.target_count) for r in rows if r.hard), default=0.0)
-        lines = [f"people: {bench.spec.people} drawn from {bench.spec.recipe}; hard quotas off by at most {worst:.0f} person(s)"]
+        lines = [
+            f"people: {bench.spec.people} drawn from {bench.spec.recipe}; hard quotas off by at most {worst:.0f} person(s)"
+        ]
         lines += [
             f"  {r.margin:<22} {r.cell:<28} asked {r.target_share:6.1%}  got {r.count / bench.spec.people:6.1%}"
             for r in rows
@@ -130,20 +138,23 @@ class Demo(Study):
         """Trait recovery with its controls; echo, swaps and drift with paired contrasts."""
         people, twins = _people_and_twins(bench)
         instrument = load_instrument(bench.spec.instrument)
-        shared: dict[str, Any] = {"model": bench.model.reference, "seed": bench.seed}
+        shared: dict[str, Any] = {"model": bench.reference, "seed": bench.seed}
         conversations = list(bench.run.rows(ConversationRow))
         return [
             *trait_measurements(list(bench.run.rows(ResponseRow)), people, twins, instrument, **shared),
-            *dialogue_measurements(
-                conversations, list(bench.run.rows(TurnRow)), {p.id: p for p in people}, **shared
-            ),
+            *dialogue_measurements(conversations, list(bench.run.rows(TurnRow)), {p.id: p for p in people}, **shared),
             *drift_measurements(list(bench.run.rows(ProbeRow)), **shared),
         ]
 
     def headline(self, measurements: Sequence[Measurement]) -> Sequence[str]:
         """The main numbers, whichever way they went."""
-        wanted = ("trait_recovery.self", "trait_recovery.swap", "echo_copy.ecp_minus_concat", "role_swap.ecp_minus_concat")
-        return [say(m) for name in wanted for m in measurements if m.name == name]
+        wanted = (
+            "trait_recovery.self",
+            "trait_recovery.swap",
+            "echo_copy.ecp_minus_concat",
+            "role_swap.ecp_minus_concat",
+        )
+        return [describe(m) for name in wanted for m in measurements if m.name == name]
 
     def page(self, bench: Bench, measurements: Sequence[Measurement]) -> Page:
         """Question, design, people, results, conversations, failures, cost, environment, limits."""
@@ -151,7 +162,7 @@ class Demo(Study):
         talk = [m for m in measurements if m not in traits]
         return Page(
             "Do people from a population stay themselves on this model?",
-            f"{bench.spec.people} people from {bench.spec.recipe}, {bench.model.reference}, seed {bench.seed}",
+            f"{bench.spec.people} people from {bench.spec.recipe}, {bench.reference}, seed {bench.seed}",
             [
                 *opening_sections(bench, self.card(), DESIGN),
                 results_section(traits, section="traits", title="Traits: given and answered"),
@@ -173,19 +184,15 @@ differs. On forks of the log, at the first, middle and last line, the client ans
 """
 
 
-def say(m: Measurement) -> str:
-    """One measurement as a line."""
-    if m.value is None:
-        return f"{m.label}: no value ({m.reason})"
-    span = f"[{m.interval.low:+.2f}, {m.interval.high:+.2f}]" if m.interval else "(no interval)"
-    p = f", p = {m.p:.3f}" if m.p is not None else ""
-    null = "" if m.interval is None or not m.interval.low <= 0 <= m.interval.high else "  (not told from zero)"
-    return f"{m.label}: {m.value:+.2f} {span}{p}, n = {m.n} {m.cluster}s{null}"
-
-
 def _row(unit: str, k: int, person: Persona, role: str, twin_of: str | None) -> PersonaRow:
     return PersonaRow(
-        unit=unit, persona_id=person.id, k=k, name=person.name, role=role, twin_of=twin_of, body=canonical_json(person.dump())
+        unit=unit,
+        persona_id=person.id,
+        k=k,
+        name=person.name,
+        role=role,
+        twin_of=twin_of,
+        body=canonical_json(person.dump()),
     )
 
 
@@ -201,5 +208,7 @@ def _scatter(bench: Bench) -> Section:
     table = trait_table(list(bench.run.rows(ResponseRow)), traits, instrument, "self")
     names = {p.id: p.name for p in people}
     points = [Point(x, y, f"{names[who]}, {domain}", domain) for who, domain, x, y in intended_against_answered(table)]
-    chart = ScatterChart(points, "given T-score", "answered scale mean", "Given against answered traits, one mark per person and domain")
+    chart = ScatterChart(
+        points, "given T-score", "answered scale mean", "Given against answered traits, one mark per person and domain"
+    )
     return Section("scatter", "Every person, every domain", [chart])

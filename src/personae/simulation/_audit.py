@@ -1,0 +1,86 @@
+"""Automatic audit of finished conversations: what a careful reader would look for first, found by rule.
+
+One JudgementRow per finding and one `clean` row per conversation without any. Nothing here is a human verdict.
+
+Source: SPASM, post-hoc QA (schema, coverage, alternation, empty turns, exact duplicates, AI identity, prompt leakage,
+contact strings, role audit).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from personae.core import ConversationRow, JudgementRow, Persona, TurnRow, sha256_hex
+from personae.text import ai_identity_leak, control_tokens, find_contacts, is_degenerate, prompt_leak
+
+AGREEMENT = "rule; not validated by people"
+
+
+def audit_rows(
+    conversations: Sequence[ConversationRow],
+    turns: Sequence[TurnRow],
+    people: Mapping[str, Persona],
+    *,
+    rules: Sequence[str],
+    unit: str,
+) -> list[JudgementRow]:
+    """Findings of every scanner.
+
+    Args:
+        people: persona id → person; their rendered text must not be recited.
+        rules: system texts both sides were given.
+    """
+    said: dict[str, list[TurnRow]] = defaultdict(list)
+    for turn in turns:
+        said[turn.conversation].append(turn)
+    seen: dict[str, str] = {}
+    rows: list[JudgementRow] = []
+    for head in sorted((c for c in conversations if c.parent is None), key=lambda c: c.conversation):
+        spoken = sorted(said[head.conversation], key=lambda t: t.index)
+        person = people.get(head.persona_id)
+        private = (*rules, *((person.render(),) if person else ()))
+        found = [*_of_turns(spoken, private), *_of_whole(head, spoken, seen)]
+        for verdict, subject in found or [("clean", "conversation")]:
+            rows.append(
+                JudgementRow(
+                    unit=unit,
+                    conversation=head.conversation,
+                    persona_id=head.persona_id,
+                    condition=head.condition,
+                    judge="audit",
+                    subject=subject,
+                    verdict=verdict,
+                    agreement=AGREEMENT,
+                )  # fmt: skip
+            )
+    return rows
+
+
+def _of_turns(spoken: Sequence[TurnRow], private: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for turn in spoken:
+        subject = str(turn.index)
+        if not turn.text.strip():
+            yield "empty_turn", subject
+        elif is_degenerate(turn.text):
+            yield "degenerate", subject
+        if ai_identity_leak(turn.text):
+            yield "ai_identity", subject
+        if prompt_leak(turn.text, private):
+            yield "prompt_leak", subject
+        if control_tokens(turn.text):
+            yield "control_tokens", subject
+        for contact in find_contacts(turn.text):
+            yield f"contact_{contact.kind}", subject
+
+
+def _of_whole(head: ConversationRow, spoken: Sequence[TurnRow], seen: dict[str, str]) -> Iterator[tuple[str, str]]:
+    if any(a.speaker == b.speaker for a, b in zip(spoken, spoken[1:], strict=False)):
+        yield "no_alternation", "conversation"
+    if not spoken:
+        yield "no_turns", "conversation"
+        return
+    digest = sha256_hex([head.condition, *(t.text for t in spoken)])
+    if digest in seen:
+        yield f"duplicate_of_{seen[digest]}", "conversation"
+    seen.setdefault(digest, head.conversation)

@@ -1,0 +1,29 @@
+"""Studies: one published method each, as a recipe over the rooms."""
+
+from personae.studies import demo, spasm
+from personae.studies._base import Bench, Card, Claim, Stage, Study, StudySpec, register, studies
+from personae.studies._driver import Finished, Order, export_folder, overview, plan_of, report_run, run_study
+from personae.studies._pages import closing_sections, describe, opening_sections
+
+__all__ = [
+    "Bench",
+    "Card",
+    "Claim",
+    "Finished",
+    "Order",
+    "Stage",
+    "Study",
+    "StudySpec",
+    "closing_sections",
+    "demo",
+    "describe",
+    "export_folder",
+    "opening_sections",
+    "overview",
+    "plan_of",
+    "register",
+    "report_run",
+    "run_study",
+    "spasm",
+    "studies",
+]
