@@ -75,6 +75,11 @@ def test_an_axis_holds_its_values_and_its_ticks_say_where_they_are(values: list[
         assert scale.at(back(tick.label)) == pytest.approx(float(tick.at.rstrip("%")), abs=0.6)
 
 
+def test_whole_values_have_whole_ticks() -> None:
+    assert [t.label for t in scale_of([0, 6, 12]).ticks()] == ["0", "5", "10"]
+    assert [t.label for t in scale_of([0, 2]).ticks()] == ["0", "1", "2"]
+
+
 def test_bars_start_at_zero() -> None:
     assert scale_from_zero([3.0, 8.0]).low == 0
     assert scale_from_zero([-3.0, 8.0]).low < -3

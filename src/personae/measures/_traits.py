@@ -228,21 +228,37 @@ def _swap(
         ]
     traits = own.intended[a] - swapped.intended[b]
     answers = own.answered[a] - swapped.answered[b]
-    expected = mean_correlation(own.intended[a], swapped.intended[b])
+    given = swapped.intended[b]
+    original, twin = _residual(own.intended[a], given), _residual(swapped.answered[b], given)
     return [
         make.estimate(
-            "trait_recovery.swap", "Change of answers follows change of traits (same demographics)",
-            recovery(traits, answers), unit="mean r", direction="higher is better", condition="self − twin",
+            "trait_recovery.swap",
+            "Change of answers follows change of traits (same demographics)",
+            recovery(traits, answers),
+            unit="mean r",
+            direction="higher is better",
+            condition="self − twin",
             method="mean Pearson r of within-person differences, jackknife over people",
             test=recovery_test(traits, answers, seed=derive_seed(seed, "swap")),
         ),
         make.estimate(
-            "trait_recovery.twin_original", "Control: twin's answers against the original's traits",
-            recovery(own.intended[a], swapped.answered[b]), unit="mean r", control=True, condition="twin",
-            method="mean Pearson r over domains, jackknife over people",
-            note=f"Given traits of twins and originals correlate {expected:+.2f}; that much is built in.",
+            "trait_recovery.twin_original",
+            "Control: twin's answers against the original's traits",
+            recovery(original, twin),
+            unit="mean partial r",
+            control=True,
+            condition="twin",
+            method="mean partial r over domains, the twin's own traits held constant, jackknife over people",
         ),
-    ]  # fmt: skip
+    ]
+
+
+def _residual(values: Table, given: Table) -> Table:
+    """What is left of each column after regressing it on the same column of `given`."""
+    x = given - given.mean(axis=0)
+    y = values - values.mean(axis=0)
+    scale = (x * x).sum(axis=0)
+    return y - x * ((x * y).sum(axis=0) / np.where(scale < 1e-12, 1.0, scale))
 
 
 def _reliability(make: Maker, responses: Sequence[ResponseRow], instrument: Instrument) -> list[Measurement]:
@@ -305,7 +321,6 @@ def _controls(
                 mean_interval(distance),
                 unit="scale points",
                 condition=condition,
-                control=True,
                 method="mean |item value − control's item value|, t over people",
                 note=f"The control itself answers {profile}.",
             )  # fmt: skip

@@ -21,7 +21,7 @@ def digits_for(width: float) -> int:
 
 
 def digits_of(values: Sequence[float]) -> int:
-    """Decimals that a column of numbers needs: none for whole numbers, else those of a thousandth of its range (0 to 5).
+    """Decimals that a column of numbers needs: those of a thousandth of its range (0 to 5), none for whole numbers.
 
     Decimals that are zero in every number are left out.
     """

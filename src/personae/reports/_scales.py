@@ -10,6 +10,7 @@ from typing import Final
 from personae.reports._numbers import number
 
 _STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
+_WHOLE_STEPS: Final = (1.0, 2.0, 5.0, 10.0)
 _SAME: Final = 1e-9
 
 
@@ -52,7 +53,10 @@ class Scale:
 
 
 def scale_of(values: Sequence[float], *, include: Sequence[float] = (), intervals: int = 5, pad: float = 0.05) -> Scale:
-    """An axis that holds all `values` and `include`, with `pad` of its length free at both ends."""
+    """An axis that holds all `values` and `include`, with `pad` of its length free at both ends.
+
+    Whole values (turns, counts) get ticks at whole numbers.
+    """
     known = [v for v in (*values, *include) if math.isfinite(v)] or [0.0, 1.0]
     low, high = min(known), max(known)
     size = max(abs(low), abs(high))
@@ -60,7 +64,10 @@ def scale_of(values: Sequence[float], *, include: Sequence[float] = (), interval
         middle, half = (low + high) / 2, size / 2 if size > _SAME else 0.5
         low, high = middle - half, middle + half
     margin = pad * (high - low)
-    return Scale(low - margin, high + margin, _step((high - low) / intervals))
+    rough = (high - low) / intervals
+    if all(float(v).is_integer() for v in known):
+        return Scale(low - margin, high + margin, _step(max(1.0, rough), _WHOLE_STEPS))
+    return Scale(low - margin, high + margin, _step(rough))
 
 
 def scale_from_zero(values: Sequence[float], *, intervals: int = 4) -> Scale:
@@ -72,6 +79,6 @@ def scale_from_zero(values: Sequence[float], *, intervals: int = 4) -> Scale:
     return Scale(low * 1.04, high * 1.04, _step((high - low) / intervals))
 
 
-def _step(rough: float) -> float:
+def _step(rough: float, steps: Sequence[float] = _STEPS) -> float:
     size = 10.0 ** math.floor(math.log10(rough))
-    return next(s * size for s in _STEPS if s * size >= rough * (1 - 1e-9))
+    return next(s * size for s in steps if s * size >= rough * (1 - 1e-9))

@@ -1,0 +1,298 @@
+"""Generation in exact mode: one sequence at a time on the compiled engine, prompts cut at message boundaries.
+
+The bits of eight-bit arithmetic depend on how many tokens are computed together, so a warm prefix cache that is cut
+anywhere changes sampled text. Here each message is its own batch, always. The state after a message is then a pure
+function of the messages up to it, and may be kept and used again: warm and cold give the same bits, turn after turn,
+whoever spoke in between.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import numpy as np
+
+from personae.core import InputError, ModelError
+from personae.models._native import CANDIDATE, Batch, Candidates, NativeContext, NativeModel, Shape
+from personae.models._protocol import Completion, FinishReason, Sampling
+
+Chunk: TypeAlias = tuple[int, ...]
+
+_BATCH: Final = 512
+_SLOTS: Final = 4
+"""Prompt states kept at a time: two partners, a judge and a probe."""
+
+_PENALISED: Final = 64
+"""Tokens that the repeat penalty looks back on."""
+
+
+@dataclass(slots=True)
+class _Slot:
+    chunks: list[Chunk] = field(default_factory=list[Chunk])
+    used: int = 0
+
+    @property
+    def length(self) -> int:
+        return sum(len(chunk) for chunk in self.chunks)
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """One continuation, and how many prompt tokens were computed for it."""
+
+    completion: Completion
+    prefilled: int
+
+
+class Generator:
+    """Continues prompts. Not for several threads at once: the caller serialises."""
+
+    def __init__(self, path: Path, *, context: int, threads: int = 1) -> None:
+        self._model = NativeModel(path)
+        trained = int(self._model.lib.llama_model_n_ctx_train(self._model.pointer))
+        self.context = min(context, trained) if trained > 0 else context
+        try:
+            self._engine = NativeContext(
+                self._model,
+                Shape(context=self.context, batch=_BATCH, sequences=_SLOTS, unified=False, flash=True, threads=threads),
+            )
+        except ModelError:
+            self._model.close()
+            raise
+        self._slots = [_Slot() for _ in range(_SLOTS)]
+        self._clock = 0
+        self._step = _Step()
+
+    def forget(self) -> None:
+        """Drop all kept prompt states. Changes what a call costs, never what it answers."""
+        self._engine.clear()
+        self._slots = [_Slot() for _ in range(_SLOTS)]
+
+    def generate(
+        self,
+        chunks: Sequence[Chunk],
+        sampling: Sampling,
+        *,
+        seed: int,
+        stop: Sequence[str] = (),
+        grammar: str | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Generated:
+        """Continue a prompt given as token ids, one chunk per message.
+
+        Raises:
+            ModelError: the prompt leaves no room in the context, or the call was cancelled.
+            InputError: the grammar cannot be read.
+        """
+        length = sum(len(chunk) for chunk in chunks)
+        if not length:
+            return Generated(Completion("", "empty", 0), 0)
+        room = self.context - length
+        if room < 1:
+            raise ModelError(
+                f"the prompt holds {length} tokens, the context holds {self.context}.",
+                hint="Shorten the persona or the conversation, or open the model with a larger context.",
+            )
+        with self._sampler(sampling, seed, grammar, [t for chunk in chunks for t in chunk]) as sampler:
+            slot, prefilled = self._prefill(chunks, cancelled)
+            limit = min(sampling.max_tokens, room)
+            text, reason, count = self._continue(slot, length, sampler, limit, stop, cancelled)
+        if not text.strip():
+            reason = "empty"
+        return Generated(Completion(text, reason, count), prefilled)
+
+    def close(self) -> None:
+        """Free the engine's memory."""
+        self._engine.close()
+        self._model.close()
+
+    def _prefill(self, chunks: Sequence[Chunk], cancelled: Callable[[], bool]) -> tuple[int, int]:
+        """Bring a slot to the end of the prompt, its last logits fresh. Returns the slot and the tokens computed."""
+        index = self._choose(chunks)
+        slot = self._slots[index]
+        # The last chunk is always computed: it leaves the logits that sampling starts from.
+        kept = _common(slot.chunks, chunks[:-1])
+        del slot.chunks[kept:]
+        at, computed = slot.length, 0
+        self._engine.cut(index, at)
+        self._clock += 1
+        slot.used = self._clock
+        for number in range(kept, len(chunks)):
+            chunk, last = chunks[number], number == len(chunks) - 1
+            for start in range(0, len(chunk), _BATCH):
+                part = chunk[start : start + _BATCH]
+                marks = [False] * len(part)
+                marks[-1] = last and start + _BATCH >= len(chunk)
+                if cancelled():
+                    self._abandon(index)
+                self._engine.decode(part, range(at, at + len(part)), [(index,)] * len(part), marks)
+                at += len(part)
+                computed += len(part)
+            if not last:
+                slot.chunks.append(chunk)
+        return index, computed
+
+    def _abandon(self, index: int) -> None:
+        self._engine.cut(index)
+        self._slots[index] = _Slot()
+        raise ModelError("the call was cancelled.")
+
+    def _choose(self, chunks: Sequence[Chunk]) -> int:
+        """The slot that saves most. One is cut back only where it shares at least half of what it holds."""
+        best, saved = -1, 0
+        for index, slot in enumerate(self._slots):
+            kept = _common(slot.chunks, chunks[:-1])
+            tokens = sum(len(chunk) for chunk in slot.chunks[:kept])
+            if tokens > saved and 2 * tokens >= slot.length:
+                best, saved = index, tokens
+        if best >= 0:
+            return best
+        return min(range(len(self._slots)), key=lambda index: (self._slots[index].used, index))
+
+    def _continue(
+        self,
+        slot: int,
+        at: int,
+        sampler: _Sampler,
+        limit: int,
+        stop: Sequence[str],
+        cancelled: Callable[[], bool],
+    ) -> tuple[str, FinishReason, int]:
+        stops = [text.encode() for text in stop if text]
+        reach = max((len(text) for text in stops), default=0)
+        written, step, model = bytearray(), self._step, self._model
+        for count in range(limit):
+            token = sampler.next()
+            if model.ends_turn(token):
+                return _text(written), "stop", count
+            piece = model.piece(token)
+            written += piece
+            if stops:
+                tail = len(written) - len(piece) - reach
+                hits = [hit for text in stops if (hit := written.find(text, max(0, tail))) >= 0]
+                if hits:
+                    return _text(written[: min(hits)]), "stop", count + 1
+            if count + 1 == limit:
+                break
+            if cancelled():
+                self._abandon(slot)
+            self._engine.run(step.at(token, at + count, slot))
+        return _text(written), "length", limit
+
+    @contextmanager
+    def _sampler(self, sampling: Sampling, seed: int, grammar: str | None, prompt: list[int]) -> Iterator[_Sampler]:
+        sampler = _Sampler(self._model, self._engine, sampling, seed, grammar)
+        try:
+            if sampling.repeat_penalty != 1:
+                for token in prompt[-_PENALISED:]:
+                    sampler.accept(token)
+            yield sampler
+        finally:
+            sampler.free()
+
+
+class _Step:
+    """A batch of one token, laid out once."""
+
+    def __init__(self) -> None:
+        self._token, self._position = np.zeros(1, np.int32), np.zeros(1, np.int32)
+        self._sequence, self._count, self._mark = np.zeros(1, np.int32), np.ones(1, np.int32), np.ones(1, np.int8)
+        self._owner = np.array([self._sequence.ctypes.data], np.uint64)
+        self._batch = Batch(
+            1, self._token.ctypes.data, None, self._position.ctypes.data, self._count.ctypes.data,
+            self._owner.ctypes.data, self._mark.ctypes.data,
+        )  # fmt: skip
+
+    def at(self, token: int, position: int, sequence: int) -> Batch:
+        self._token[0], self._position[0], self._sequence[0] = token, position, sequence
+        return self._batch
+
+
+class _Sampler:
+    """The engine's own sampling chain: penalty, top-k, top-p, min-p, temperature, draw."""
+
+    def __init__(
+        self, model: NativeModel, engine: NativeContext, sampling: Sampling, seed: int, grammar: str | None
+    ) -> None:
+        self._lib, self._engine, self._vocabulary = model.lib, engine, model.n_tokens
+        self._grammar: int | None = None
+        if grammar is not None:
+            self._grammar = self._lib.llama_sampler_init_grammar(model.vocab, grammar.encode(), b"root")
+            if not self._grammar:
+                raise InputError("the JSON schema gives a grammar that the engine cannot read.", hint="Simplify it.")
+        self._chain: int = self._lib.llama_sampler_chain_init(self._lib.llama_sampler_chain_default_params())
+        for part in self._parts(sampling, seed):
+            self._lib.llama_sampler_chain_add(self._chain, part)
+
+    def _parts(self, sampling: Sampling, seed: int) -> Iterator[int]:
+        lib = self._lib
+        if sampling.repeat_penalty != 1:
+            yield lib.llama_sampler_init_penalties(_PENALISED, sampling.repeat_penalty, 0.0, 0.0)
+        if sampling.temperature <= 0:
+            yield lib.llama_sampler_init_greedy()
+            return
+        if sampling.top_k > 0:
+            yield lib.llama_sampler_init_top_k(sampling.top_k)
+        if sampling.top_p < 1:
+            yield lib.llama_sampler_init_top_p(sampling.top_p, 1)
+        if sampling.min_p > 0:
+            yield lib.llama_sampler_init_min_p(sampling.min_p, 1)
+        yield lib.llama_sampler_init_temp(sampling.temperature)
+        yield lib.llama_sampler_init_dist(seed & 0x7FFFFFFF)
+
+    def accept(self, token: int) -> None:
+        """Tell the penalty about a token that was not sampled."""
+        self._lib.llama_sampler_accept(self._chain, token)
+
+    def next(self) -> int:
+        """Draw the next token after the last batch."""
+        if self._grammar is None:
+            return self._lib.llama_sampler_sample(self._chain, self._engine.pointer, -1)
+        # Asking the grammar about one token is cheap, about the whole vocabulary dear: ask about the draw first.
+        token = self._draw(masked=False)
+        if not self._allowed(token):
+            token = self._draw(masked=True)
+        self._lib.llama_sampler_accept(self._grammar, token)
+        self._lib.llama_sampler_accept(self._chain, token)
+        return token
+
+    def _draw(self, *, masked: bool) -> int:
+        rows = np.zeros(self._vocabulary, CANDIDATE)
+        rows["id"] = np.arange(self._vocabulary, dtype=np.int32)
+        rows["logit"] = self._engine.logits(1)[0]
+        view = Candidates(rows.ctypes.data, len(rows), -1, False)
+        if masked:
+            self._lib.llama_sampler_apply(self._grammar, ctypes.byref(view))
+        self._lib.llama_sampler_apply(self._chain, ctypes.byref(view))
+        return int(rows["id"][view.selected])
+
+    def _allowed(self, token: int) -> bool:
+        row = np.zeros(1, CANDIDATE)
+        row["id"] = token
+        view = Candidates(row.ctypes.data, 1, -1, False)
+        self._lib.llama_sampler_apply(self._grammar, ctypes.byref(view))
+        return bool(np.isfinite(row["logit"][0]))
+
+    def free(self) -> None:
+        """Free the chain and what it holds."""
+        self._lib.llama_sampler_free(self._chain)
+        if self._grammar is not None:
+            self._lib.llama_sampler_free(self._grammar)
+
+
+def _common(held: Sequence[Chunk], wanted: Sequence[Chunk]) -> int:
+    count = 0
+    for left, right in zip(held, wanted, strict=False):
+        if left != right:
+            break
+        count += 1
+    return count
+
+
+def _text(raw: bytes | bytearray) -> str:
+    return bytes(raw).decode("utf-8", "replace")
