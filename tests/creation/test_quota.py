@@ -119,40 +119,46 @@ def test_a_margin_inside_another_keeps_both_as_near_as_whole_people_allow() -> N
         assert all(abs(r.count - r.target_share * n) < 1 for r in fit.rows)
 
 
-def test_quotas_that_no_whole_people_meet_name_cells_and_gap() -> None:
-    """The parity cube: three pairs of two-valued variables whose joint exists in fractions only."""
-    half = {"0": {"0": 0.0, "1": 0.5}, "1": {"0": 0.5, "1": 0.0}}
+def test_three_quotas_at_once_on_a_cube() -> None:
+    """x differs from y, y differs from z: then x equals z. Asking for x unequal z as well leaves nobody."""
+    other = {"0": {"0": 0.0, "1": 0.5}, "1": {"0": 0.5, "1": 0.0}}
     same = {"0": {"0": 0.5, "1": 0.0}, "1": {"0": 0.0, "1": 0.5}}
-    body = {
-        "name": "cube",
-        "variables": {v: {"values": ["0", "1"]} for v in "xyz"},
-        "margins": [
-            {"vars": ["x", "y"], "hard": True, "table": half},
-            {"vars": ["y", "z"], "hard": True, "table": half},
-            {"vars": ["x", "z"], "hard": True, "table": same},
-        ],
-    }
-    assert Population(Recipe.of(body), 10, 0).fit().hard_exact
-    body["margins"] = [*body["margins"][:2], {"vars": ["x", "z"], "hard": True, "table": half}]
-    with pytest.raises(RecipeError, match="cannot occur|cannot be met|no combination"):
-        Population(Recipe.of(body), 10, 0).fit()
+
+    def cube(last: dict[str, dict[str, float]]) -> Recipe:
+        pairs = ((["x", "y"], other), (["y", "z"], other), (["x", "z"], last))
+        margins = [{"vars": names, "hard": True, "table": table} for names, table in pairs]
+        return Recipe.of({"name": "cube", "variables": {v: {"values": ["0", "1"]} for v in "xyz"}, "margins": margins})
+
+    assert Population(cube(same), 10, 0).fit().hard_exact
+    with pytest.raises(RecipeError, match="no combination"):
+        Population(cube(other), 10, 0).fit()
+
+
+def test_quotas_whose_own_roundings_clash_are_rounded_together() -> None:
+    """All pairs of three variables uniform: for n = 2 the first cells of each pair cannot all be taken."""
+    even = {"0": {"0": 0.25, "1": 0.25}, "1": {"0": 0.25, "1": 0.25}}
+    margins = [{"vars": list(pair), "hard": True, "table": even} for pair in ("xy", "yz", "xz")]
+    recipe = Recipe.of({"name": "cube", "variables": {v: {"values": ["0", "1"]} for v in "xyz"}, "margins": margins})
+    for n in range(1, 13):
+        fit = Population(recipe, n, 0).fit()
+        assert fit.hard_exact
+        assert all(abs(row.count - n / 4) < 1 for row in fit.rows)
 
 
 def test_shortfall_error_counts_people() -> None:
+    recipe = Recipe.of(
+        {
+            "name": "t",
+            "variables": {"a": {"values": ["p", "q"]}, "b": {"values": ["r"]}},
+            "margins": [
+                {"vars": ["a"], "hard": True, "table": {"p": 0.5, "q": 0.5}},
+                {"vars": ["b"], "hard": True, "table": {"r": 1}},
+            ],
+        }
+    )
     indexes = [np.array([0, 1]), np.array([0, 0])]
-    error = quota._shortfall(
-        Recipe.of(
-            {"name": "t", "variables": {"a": {"values": ["p", "q"]}, "b": {"values": ["r"]}},
-             "margins": [{"vars": ["a"], "hard": True, "table": {"p": 0.5, "q": 0.5}},
-                         {"vars": ["b"], "hard": True, "table": {"r": 1}}]}
-        ),
-        Recipe.of(
-            {"name": "t", "variables": {"a": {"values": ["p", "q"]}, "b": {"values": ["r"]}},
-             "margins": [{"vars": ["a"], "hard": True, "table": {"p": 0.5, "q": 0.5}},
-                         {"vars": ["b"], "hard": True, "table": {"r": 1}}]}
-        ).margins,
-        indexes, [np.array([3, 2]), np.array([4])], np.array([2.5, 1.5]), 4,
-    )  # fmt: skip
+    quotas = [np.array([3, 2]), np.array([4])]
+    error = quota._shortfall(recipe, list(recipe.margins), indexes, quotas, np.array([2.5, 1.5]), 4)
     assert "by 1 of" in str(error)
     assert "no 4 whole people" in str(error)
 

@@ -28,7 +28,8 @@ def test_the_example_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch, tmp_pat
     (code,) = blocks(ROOT / "README.md", "python")
     assert len([line for line in code.splitlines() if line.strip()]) <= 15
     monkeypatch.chdir(tmp_path)
-    exec(compile(code.replace('"smollm2"', '"fake:statistical"'), "README.md", "exec"), {"__name__": "__main__"})
+    fake = code.replace('"smollm2"', '"fake:scripted"')
+    exec(compile(fake, "README.md", "exec"), {"__name__": "__main__"})
     assert capsys.readouterr().out.strip()
 
 
