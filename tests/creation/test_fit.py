@@ -84,7 +84,11 @@ def test_conditional_tables_chain_and_wildcards_yield_to_named_rows() -> None:
         margins=[{"vars": ["a"], "table": {"a1": 0.3, "a2": 0.7}}],
         conditionals=[
             {"child": "b", "parents": ["a"], "table": {"a1": {"b1": 1}, "a2": {"b1": 0.5, "b2": 0.5}}},
-            {"child": "c", "parents": ["a", "b"], "table": {"*": {"c1": 0.1, "c2": 0.9}, "a2 | *": {"c1": 0.6, "c2": 0.4}, "a2 | b2": {"c1": 1}}},
+            {
+                "child": "c",
+                "parents": ["a", "b"],
+                "table": {"*": {"c1": 0.1, "c2": 0.9}, "a2 | *": {"c1": 0.6, "c2": 0.4}, "a2 | b2": {"c1": 1}},
+            },
         ],
     )
     assert joint(r) == pytest.approx(
@@ -116,7 +120,9 @@ def test_missing_conditional_row_is_named_unless_it_cannot_occur() -> None:
 
 def test_a_quota_on_forbidden_cells_names_cells_gap_and_rule() -> None:
     r = recipe(
-        margins=[{"vars": ["a", "b"], "hard": True, "table": {"a1": {"b1": 0.1, "b2": 0.2}, "a2": {"b1": 0.3, "b2": 0.4}}}],
+        margins=[
+            {"vars": ["a", "b"], "hard": True, "table": {"a1": {"b1": 0.1, "b2": 0.2}, "a2": {"b1": 0.3, "b2": 0.4}}}
+        ],
         rules=[{"code": "never", "forbid": {"a": "a1", "b": "b1"}}],
     )
     with pytest.raises(RecipeError) as caught:
@@ -136,7 +142,10 @@ def test_margins_that_rules_keep_apart_name_the_smallest_gap() -> None:
 def test_rules_on_bins_must_end_where_bins_end() -> None:
     parts: dict[str, Any] = {
         "variables": {"a": {"values": ["a1", "a2"]}, "age": {"bins": {"young": [10, 19], "old": [20, 80]}}},
-        "margins": [{"vars": ["a"], "table": {"a1": 0.5, "a2": 0.5}}, {"vars": ["age"], "table": {"young": 0.5, "old": 0.5}}],
+        "margins": [
+            {"vars": ["a"], "table": {"a1": 0.5, "a2": 0.5}},
+            {"vars": ["age"], "table": {"young": 0.5, "old": 0.5}},
+        ],
     }
     good = recipe(**parts, rules=[{"code": "x", "when": {"age": {"max": 19}}, "forbid": {"a": "a1"}}])
     assert joint(good) == pytest.approx({"a1 | old": 0.5, "a2 | young": 0.5})  # a2 | old is 0 in the limit only

@@ -96,7 +96,9 @@ ANA = '{"names": {"full": "Ana Reis"}}'
         ("a.csv", "x", InputError, [".csv", ".jsonl"]),
     ],
 )
-def test_errors_name_file_and_line(tmp_path: Path, name: str, text: str, kind: type[InputError], words: list[str]) -> None:
+def test_errors_name_file_and_line(
+    tmp_path: Path, name: str, text: str, kind: type[InputError], words: list[str]
+) -> None:
     (tmp_path / name).write_text(text, "utf-8")
     with pytest.raises(kind) as caught:
         load_people(tmp_path / name)

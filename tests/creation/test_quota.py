@@ -44,8 +44,17 @@ def random_recipe(seed: int, *, hard: int) -> Recipe:
     for c, vars_ in enumerate(picked):
         axes = tuple(a for a, v in enumerate(names) if v not in vars_)
         body = weights.sum(axis=axes)
-        cells = [" | ".join(labels[v][k] for v, k in zip(vars_, index, strict=True)) for index in np.ndindex(body.shape)]
-        margins.append({"vars": list(vars_), "unit": "count", "hard": c < hard, "table": dict(zip(cells, body.ravel().tolist(), strict=True))})
+        cells = [
+            " | ".join(labels[v][k] for v, k in zip(vars_, index, strict=True)) for index in np.ndindex(body.shape)
+        ]
+        margins.append(
+            {
+                "vars": list(vars_),
+                "unit": "count",
+                "hard": c < hard,
+                "table": dict(zip(cells, body.ravel().tolist(), strict=True)),
+            }
+        )
     return Recipe.of(
         {
             "name": "random",

@@ -23,9 +23,15 @@ BASE: dict[str, Any] = {
         "job": {"path": "social.occupation", "values": ["none", "baker"], "text": {"none": None}},
     },
     "margins": [
-        {"vars": ["sex", "age"], "hard": True, "table": {"female": {"young": 0.2, "old": 0.3}, "male": {"young": 0.25, "old": 0.25}}}
+        {
+            "vars": ["sex", "age"],
+            "hard": True,
+            "table": {"female": {"young": 0.2, "old": 0.3}, "male": {"young": 0.25, "old": 0.25}},
+        }
     ],
-    "conditionals": [{"child": "job", "parents": ["age"], "table": {"young": {"none": 0.5, "baker": 0.5}, "old": {"none": 1}}}],
+    "conditionals": [
+        {"child": "job", "parents": ["age"], "table": {"young": {"none": 0.5, "baker": 0.5}, "old": {"none": 1}}}
+    ],
 }
 
 
@@ -79,7 +85,10 @@ def test_hash_ignores_words_about_the_recipe(path: str, value: Any) -> None:
         ("names", {"shipped": "harbour"}),
         ("places", {"A": 1, "B": 1}),
         ("constants", {"social.nationality": "X"}),
-        ("seed_table", {"vars": ["sex", "job"], "rows": [["female", "none", 3], ["male", "none", 1], ["male", "baker", 2]]}),
+        (
+            "seed_table",
+            {"vars": ["sex", "job"], "rows": [["female", "none", 3], ["male", "none", 1], ["male", "baker", 2]]},
+        ),
     ],
 )
 def test_hash_follows_everything_that_makes_people(path: str, value: Any) -> None:

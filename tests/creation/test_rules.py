@@ -13,7 +13,12 @@ from personae.creation import Match, Rule, check_fields, check_persona
 from personae.creation._rules import expand_groups
 
 PENSION = Rule.model_validate(
-    {"code": "teen_pension", "when": {"age": {"max": 17}}, "forbid": {"topic": ["pension", "will"]}, "hint": "too young"}
+    {
+        "code": "teen_pension",
+        "when": {"age": {"max": 17}},
+        "forbid": {"topic": ["pension", "will"]},
+        "hint": "too young",
+    }
 )
 RETIRED = Rule.model_validate({"code": "retired_age", "when": {"job": "retired"}, "require": {"age": {"min": 55}}})
 
@@ -57,7 +62,9 @@ def test_match_forms() -> None:
     assert not Match.model_validate({"min": 3}).holds("old")
     assert Match.model_validate(["a"]).holds(("x", "a"))
     assert not Match.model_validate({"not": ["a"]}).holds(None)
-    assert Match.model_validate(Match.model_validate({"not": ["a"]}).model_dump()) == Match.model_validate({"not": ["a"]})
+    assert Match.model_validate(Match.model_validate({"not": ["a"]}).model_dump()) == Match.model_validate(
+        {"not": ["a"]}
+    )
 
 
 @pytest.mark.parametrize("body", [{}, {"min": 5, "max": 2}, {"size": 3}])
@@ -72,7 +79,9 @@ def test_rule_needs_one_verdict(body: dict[str, object]) -> None:
         Rule.model_validate(body)
 
 
-@given(st.lists(st.tuples(st.integers(10, 80), st.sampled_from(["pension", "will", "school"])), min_size=1, max_size=30))
+@given(
+    st.lists(st.tuples(st.integers(10, 80), st.sampled_from(["pension", "will", "school"])), min_size=1, max_size=30)
+)
 @settings(max_examples=30, deadline=None)
 def test_mask_is_violated_for_every_row(rows: list[tuple[int, str]]) -> None:
     columns = {"age": np.array([a for a, _ in rows]), "topic": np.array([t for _, t in rows])}
@@ -88,9 +97,16 @@ def test_check_fields_says_what_it_saw() -> None:
 
 def test_check_persona_reads_paths_and_the_cell() -> None:
     person = Persona(
-        names=Names(full="A B"), social=Social(age=12, occupation="retired"), provenance=Provenance(cell={"topic": "will"})
+        names=Names(full="A B"),
+        social=Social(age=12, occupation="retired"),
+        provenance=Provenance(cell={"topic": "will"}),
     )
-    rules = [PENSION, Rule.model_validate({"code": "y", "when": {"social.age": {"max": 20}}, "forbid": {"social.occupation": "retired"}})]
+    rules = [
+        PENSION,
+        Rule.model_validate(
+            {"code": "y", "when": {"social.age": {"max": 20}}, "forbid": {"social.occupation": "retired"}}
+        ),
+    ]
     assert [v.code for v in check_persona(rules, person, {"age": "social.age"})] == ["teen_pension", "y"]
 
 

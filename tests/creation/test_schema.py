@@ -53,7 +53,13 @@ def test_implausible_combinations_are_rejected(fields: dict[str, Any], code: str
 
 
 def test_plausible_people_pass() -> None:
-    fields = {"age": 41, "gender": "woman", "occupation": "nurse", "location": "Porto", "domain": "shift work and sleep"}
+    fields = {
+        "age": 41,
+        "gender": "woman",
+        "occupation": "nurse",
+        "location": "Porto",
+        "domain": "shift work and sleep",
+    }
     assert check_fields(SPASM.rules, fields) == ()
 
 

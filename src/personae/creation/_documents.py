@@ -7,6 +7,7 @@ import errno
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -127,7 +128,8 @@ def write_atomic(path: Path, chunks: Iterable[str]) -> None:
         kind = DiskFullError if cause.errno in {errno.ENOSPC, errno.EDQUOT} else StorageError
         raise kind(f"Cannot write {str(path)!r}: {cause.strerror}.", hint="Nothing of it was kept.") from cause
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 def require_known(word: str, known: Iterable[str], where: str, *, kind: str = "value") -> None:

@@ -59,7 +59,9 @@ def unmet(names: list[str], indexes: list[Indexes], targets: list[Floats]) -> st
         return ""
     slack = answer.x[-2 * size : -size] - answer.x[-size:]
     order = [c for c in np.argsort(-np.abs(slack)).tolist() if abs(slack[c]) > 1e-6]
-    return "; ".join(f"{names[c]} {'short' if slack[c] > 0 else 'over'} by {abs(slack[c]):.4f}" for c in order[:_LISTED])
+    return "; ".join(
+        f"{names[c]} {'short' if slack[c] > 0 else 'over'} by {abs(slack[c]):.4f}" for c in order[:_LISTED]
+    )
 
 
 def margin_system(indexes: list[Indexes], sizes: list[int]) -> Any:

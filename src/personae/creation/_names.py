@@ -1,7 +1,7 @@
 """Names: frequent given and family names, unlike any other in the same population, without looking at the others.
 
-Person k gets the surname on ticket k mod 1,024 of a keyed shuffle (surnames hold tickets by frequency), which makes k
-the j-th holder of that surname; the given name is the j-th in that surname's own weighted order of the given names, and
+People are named in blocks of 1,024. A keyed shuffle of tickets (surnames hold tickets by frequency) gives everybody in
+a block a surname, which makes person k the j-th holder of it; the given name is the j-th in that surname's own weighted order of the given names, and
 when the order is used up, the next round carries a middle initial. So (surname, j) is unique, and with it the name.
 """
 
@@ -22,6 +22,8 @@ from personae.creation._draws import Floats, Indexes, Words, mix, permute, unifo
 NameList = Literal["female", "male", "neutral"]
 LISTS: Final[tuple[NameList, ...]] = ("female", "male", "neutral")
 _TICKETS: Final = 1024
+_KEPT: Final = 64
+"""Blocks kept in memory (16 kB each); any of them is made again when it is needed."""
 _FEMALE: Final = frozenset({"female", "woman", "women", "girl", "f", "w"})
 _MALE: Final = frozenset({"male", "man", "men", "boy", "m"})
 _INITIALS: Final = "ABCDEFGHIJKLMNOPRSTVWYZ"
@@ -114,8 +116,8 @@ class NameBook:
         held = _tickets(weights)
         self._held = held
         self._owner = np.repeat(np.arange(len(held)), held)
-        starts = np.cumsum(held) - held
-        self._copy = np.arange(_TICKETS) - starts[self._owner]
+        self._starts = np.cumsum(held) - held
+        self._blocks: dict[int, tuple[Indexes, Indexes]] = {}
         self._given = {label: tuple(lists.get(label, ())) for label in LISTS}
         self._orders = {
             label: _orders(self._key, lane, self._surnames, lists[label])
@@ -133,11 +135,11 @@ class NameBook:
 
     def names(self, k: Indexes, labels: list[NameList]) -> list[PersonName]:
         """The names of many people; `labels` says which given-name list suits each."""
-        block = k // _TICKETS
-        keys: Words = mix((block + 1).astype(np.uint64) ^ np.uint64(self._key))
-        ticket = permute(k % _TICKETS, _TICKETS, keys)
-        surname = self._owner[ticket]
-        holder = block * self._held[surname] + self._copy[ticket]
+        surname, holder = np.empty_like(k), np.empty_like(k)
+        for block in np.unique(k // _TICKETS).tolist():
+            rows = k // _TICKETS == block
+            owners, ranks = self._block(block)
+            surname[rows], holder[rows] = owners[k[rows] % _TICKETS], ranks[k[rows] % _TICKETS]
         out: list[PersonName] = []
         for s, j, label in zip(surname.tolist(), holder.tolist(), labels, strict=True):
             order, lengths = self._orders[label]
@@ -146,6 +148,19 @@ class NameBook:
             family = self._surnames[s]
             out.append(PersonName(given, family, f"{given} {middle}{family}"))
         return out
+
+    def _block(self, block: int) -> tuple[Indexes, Indexes]:
+        """Surname of each place in a block, and which holder of it that place is, counted over all blocks."""
+        if block not in self._blocks:
+            if len(self._blocks) >= _KEPT:
+                self._blocks.clear()
+            key: Words = mix(np.array([block + 1], dtype=np.uint64) ^ np.uint64(self._key))
+            owner = self._owner[permute(np.arange(_TICKETS, dtype=np.int64), _TICKETS, int(key[0]))]
+            order = np.argsort(owner, kind="stable")
+            rank = np.empty_like(owner)
+            rank[order] = np.arange(_TICKETS) - self._starts[owner[order]]
+            self._blocks[block] = (owner, block * self._held[owner] + rank)
+        return self._blocks[block]
 
 
 def _middle(turn: int) -> str:

@@ -136,7 +136,7 @@ async def run_study(order: Order, *, say: Say, note: Say) -> Finished:
             )
             await _stages(order, study, spec, run, model, say=say, note=note)
             bench = Bench(model, run, order.seed, spec)
-            measured = await _measure(order, study, bench, note)
+            measured = _measure(study, bench)
             report = write_report(study.page(bench, measured), run.path / "report" / "index.html")
             exports = _files(export_run(run, run.path / "exports"))
             run.complete()
@@ -192,14 +192,11 @@ async def _execute(order: Order, run: Run, stage: Stage, work: Callable[[Unit], 
     )
 
 
-async def _measure(order: Order, study: Study, bench: Bench, note: Say) -> list[Measurement]:
-    """Measurements are a unit like any other: computed once from committed rows, stored, and part of the digest."""
-
-    async def work(unit: Unit) -> Sequence[Row]:
-        return [MeasurementRow(unit=unit.key, measurement=m) for m in study.measure(bench)]
-
-    await _execute(order, bench.run, Stage("measure", (Unit("measure", "measure"),), 0), work, note)
-    return [r.measurement for r in bench.run.rows(MeasurementRow)]
+def _measure(study: Study, bench: Bench) -> list[Measurement]:
+    """Measurements from committed rows; stored as a unit that replaces itself, so they are never older than them."""
+    rows = [MeasurementRow(unit="measure", measurement=m) for m in study.measure(bench)]
+    bench.run.record("measure", rows, stage="measure")
+    return [row.measurement for row in rows]
 
 
 def _cache(order: Order) -> CacheMode:

@@ -1,0 +1,154 @@
+"""Steps per second of scripted scenes on one core: two speakers, twenty lines, and a model that costs nothing.
+
+    python benchmarks/bench_steps.py [CONVERSATIONS ROUNDS]
+
+A step is one line: who is next, what they see, what they say, guards, the log, the stops. `outsiders` are functions;
+`model` is `ScriptedModel` behind the prompt condition; `run` is the whole path: executor, a session, every call in the
+call log, evidence rows staged and committed. CPU time of the one process decides, not the wall clock. Target: 5,000
+steps a second without guards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from _table import Line, in_turn, show
+
+from personae.conditioning import ExternalActor, Prompt, embody
+from personae.core import ConversationRow, Names, Persona, TurnRow
+from personae.models import GenerateRequest, Message, Model, ScriptedModel, wrap_model
+from personae.runs import Run, Unit, execute_sync
+from personae.simulation import (
+    Closing,
+    Degenerate,
+    Echo,
+    FirstOf,
+    Guard,
+    Identity,
+    Scene,
+    Stop,
+    Stuck,
+    TurnCap,
+    conversation_rows,
+    sessions,
+    simulate,
+)
+
+TURNS = 20
+TARGET = 5000.0
+PEOPLE = (Persona(names=Names(full="Ada Moor")), Persona(names=Names(full="Ben Low")))
+GUARDS: tuple[Guard, ...] = (Degenerate(), Echo(), Identity())
+WORDS = (
+    "garden", "tea", "winter", "ladder", "bread", "letter", "river", "paint", "clock", "bridge", "apple", "sister",
+    "market", "song", "train", "coat", "harbour", "lamp", "engine", "field",
+)  # fmt: skip
+
+
+def line_of(k: int) -> str:
+    """Line k of the script: a plain sentence of about 60 characters that repeats no other."""
+    a, b, c = WORDS[k % 20], WORDS[(3 * k + 7) % 20], WORDS[(7 * k + 11) % 20]
+    return f"I put the {a} beside the {b} and thought of your {c} again ({k})."
+
+
+LINES = [line_of(k) for k in range(TURNS)]
+
+
+def said_before(messages: Sequence[Message]) -> str:
+    """The line that is due, by what has been said so far."""
+    return LINES[len(messages) % TURNS]
+
+
+def reply(request: GenerateRequest) -> str:
+    """The same for a model."""
+    return LINES[len(request.messages) % TURNS]
+
+
+def stops(*, guarded: bool) -> Stop:
+    """The cap alone, or all that a client–responder scene has."""
+    return FirstOf((Closing("Ben Low", 2, 2), Stuck(), TurnCap(TURNS))) if guarded else TurnCap(TURNS)
+
+
+async def outsiders(key: str, *, guarded: bool) -> int:
+    """One conversation of two functions; returns its steps."""
+    actors = tuple(ExternalActor(p.name, said_before, p) for p in PEOPLE)
+    scene = Scene(actors, stop=stops(guarded=guarded), guards=GUARDS if guarded else ())
+    return len((await simulate(scene, key=key, seed=7)).utterances)
+
+
+async def on_model(model: Model, key: str, *, guarded: bool) -> list[ConversationRow | TurnRow]:
+    """One conversation of two personas on a model; returns its evidence rows."""
+    ada, ben = PEOPLE
+    async with embody(ada, Prompt(), model) as one, embody(ben, Prompt(), model) as two, sessions((one, two), key):
+        scene = Scene((one, two), stop=stops(guarded=guarded), guards=GUARDS if guarded else ())
+        log = await simulate(scene, key=key, seed=7, tags={"unit": key, "persona": ada.id})
+    return conversation_rows(log, unit=key, persona_id=ada.id, mode="ecp", seed=7, roles={})
+
+
+def rate(conversation: Callable[[str], Awaitable[int]], count: int) -> float:
+    """Steps per CPU second over `count` conversations, one after another."""
+
+    async def go() -> int:
+        return sum([await conversation(f"talk/{k}") for k in range(count)])
+
+    start = time.process_time()
+    steps = asyncio.run(go())
+    return steps / (time.process_time() - start)
+
+
+def rate_on_model(count: int, *, guarded: bool) -> float:
+    """Steps per CPU second on a bare scripted model."""
+    model = ScriptedModel(reply)
+
+    async def one(key: str) -> int:
+        return len(await on_model(model, key, guarded=guarded)) - 1
+
+    return rate(one, count)
+
+
+def rate_in_run(count: int, *, guarded: bool) -> float:
+    """Steps per CPU second in a run folder, its making and its last compaction included."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.process_time()
+        with Run.create_or_resume(folder, study="bench", spec={}, seed=7, model=None, determinism="exact") as run:
+            model = wrap_model(ScriptedModel(reply), log=run.calls)
+
+            async def work(unit: Unit) -> list[ConversationRow | TurnRow]:
+                return await on_model(model, unit.key, guarded=guarded)
+
+            execute_sync(run, [Unit(f"talk/{k}", "bench") for k in range(count)], work)
+            steps = run.tables()["turns"]
+        return steps / (time.process_time() - start)
+
+
+def main(count: int, rounds: int) -> None:
+    """Measure all in turn, print."""
+    kinds: dict[str, tuple[Callable[[], float], bool, str]] = {}
+    for guarded in (False, True):
+        mark = "guards and stops" if guarded else "no guards"
+        target = not guarded
+        kinds[f"outsiders, {mark}"] = (partial(rate, partial(outsiders, guarded=guarded), count), target, "ExternalActor")
+        kinds[f"model, {mark}"] = (partial(rate_on_model, count, guarded=guarded), target, "ScriptedModel, rows made")
+        kinds[f"run, {mark}"] = (partial(rate_in_run, count, guarded=guarded), target, "call log, rows, executor")
+    in_turn([measure for measure, _, _ in kinds.values()], 1)
+    rates = in_turn([measure for measure, _, _ in kinds.values()], rounds)
+    show(
+        [
+            Line(
+                what, values, "steps/CPU s", f"{how}; {count} × {TURNS} lines", ("at least", TARGET) if target else None
+            )
+            for (what, (_, target, how)), values in zip(kinds.items(), rates, strict=True)
+        ]
+    )
+
+
+if __name__ == "__main__":
+    numbers = [int(a) for a in sys.argv[1:3]]
+    main(numbers[0] if numbers else 100, numbers[1] if len(numbers) > 1 else 5)
