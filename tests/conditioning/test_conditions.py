@@ -37,7 +37,10 @@ def test_every_setting_counts_in_the_hash_and_order_of_composition_does_not() ->
     assert len({a.hash, b.hash, Prompt(budget=9).hash, Prompt(view="public").hash, Prompt(cue_style="list").hash}) == 5
     assert (a + b).hash == (b + a).hash
     assert (a + b) == compose(b, a)
-    assert compose(a, compose(b, NoPersona(control="empty_system"))).hash == (a + b + NoPersona(control="empty_system")).hash
+    assert (
+        compose(a, compose(b, NoPersona(control="empty_system"))).hash
+        == (a + b + NoPersona(control="empty_system")).hash
+    )
     assert isinstance(a, Condition)
     assert isinstance(a + b, Condition)
 

@@ -52,7 +52,7 @@ def test_good_words_are_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    "text, reason",
+    ("text", "reason"),
     [
         ("", "empty"),
         ("You are 58 years old and work as a nurse.", "name_missing"),

@@ -68,6 +68,6 @@ def test_permute_takes_a_key_per_value() -> None:
     assert both[1] == permute(np.array([3]), 1024, 9)[0]
 
 
-@pytest.mark.parametrize("u, expected", [(0.0, 0), (0.49, 0), (0.51, 1), (0.999999, 2)])
+@pytest.mark.parametrize(("u", "expected"), [(0.0, 0), (0.49, 0), (0.51, 1), (0.999999, 2)])
 def test_pick_follows_weights(u: float, expected: int) -> None:
     assert pick(np.array([u]), np.array([2.0, 1.0, 1.0]))[0] == expected

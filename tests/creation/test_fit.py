@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ def test_fit_is_the_classical_table_algorithm() -> None:
             "margins": [
                 {"vars": names.split(), "table": {
                     f"{p} | {q}": float(v)
-                    for (p, q), v in zip([(p, q) for p in labels[names[0]] for q in labels[names[2]]], values, strict=True)
+                    for (p, q), v in zip(product(labels[names[0]], labels[names[2]]), values, strict=True)
                 }}
                 for names, values in pairs.items()
             ],

@@ -55,7 +55,7 @@ def test_what_is_saved_is_what_is_loaded(tmp_path: Path, ending: str) -> None:
     assert again == people
     assert [p.id for p in again] == [p.id for p in people]
     assert file.read_text("utf-8").count("synthetic") >= len(people)
-    assert os.listdir(tmp_path) == [file.name]
+    assert [f.name for f in tmp_path.iterdir()] == [file.name]
 
 
 def test_one_person_and_a_people_mapping(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ ANA = '{"names": {"full": "Ana Reis"}}'
 
 
 @pytest.mark.parametrize(
-    "name, text, kind, words",
+    ("name", "text", "kind", "words"),
     [
         ("a.jsonl", f"{ANA}\n\n{{bad\n", SchemaError, ["a.jsonl:3", "not valid JSON"]),
         ("a.jsonl", f"{ANA}\n{ANA}\n", InputError, ["a.jsonl:2", "duplicate id", "first on line 1"]),
@@ -93,6 +93,9 @@ ANA = '{"names": {"full": "Ana Reis"}}'
         ("a.yaml", "- names: {full: A}\n- names: [\n", InputError, ["a.yaml:3", "not valid YAML"]),
         ("a.yaml", "- names: {full: A, full: B}\n", InputError, ["a.yaml:1", "given twice"]),
         ("a.yaml", "- names: {full: A}\n- 7\n", SchemaError, ["a.yaml:2"]),
+        ("a.json", "[" * 100_000, SchemaError, ["a.json", "nested too deeply"]),
+        ("a.jsonl", "[" * 100_000, SchemaError, ["a.jsonl:1"]),
+        ("a.yaml", "[" * 5_000, InputError, ["a.yaml", "nested too deeply"]),
         ("a.csv", "x", InputError, [".csv", ".jsonl"]),
     ],
 )
@@ -157,7 +160,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(DiskFullError, match="No space left"):
         save_people(GALLERY, file)
     assert file.read_bytes() == old
-    assert os.listdir(tmp_path) == ["p.jsonl"]
+    assert [f.name for f in tmp_path.iterdir()] == ["p.jsonl"]
 
 
 def test_other_storage_failures(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ RETIRED = Rule.model_validate({"code": "retired_age", "when": {"job": "retired"}
 
 
 @pytest.mark.parametrize(
-    "fields, broken",
+    ("fields", "broken"),
     [
         ({"age": 15, "topic": "pension"}, True),
         ({"age": 17, "topic": "will"}, True),

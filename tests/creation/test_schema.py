@@ -34,7 +34,7 @@ def test_the_shipped_schema_has_the_published_sizes() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields, code",
+    ("fields", "code"),
     [
         ({"age": 16, "domain": "planning a pension"}, "teen_planning_pension"),
         ({"age": 16, "occupation": "surgeon"}, "minors_learn"),
@@ -142,7 +142,7 @@ def test_hash_ignores_words_and_follows_pools() -> None:
 
 
 @pytest.mark.parametrize(
-    "part, value, words",
+    ("part", "value", "words"),
     [
         ("rules", [{"code": "x", "forbid": {"agee": {"max": 3}}}], "agee"),
         ("rules", [{"code": "x", "forbid": {"topic": "penson"}}], "penson"),

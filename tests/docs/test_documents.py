@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def blocks(path: Path, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", path.read_text("utf-8"), re.S)
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text("utf-8"), re.DOTALL)
 
 
 def test_the_command_reference_is_what_the_commands_say(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,7 +24,9 @@ def test_the_command_reference_is_what_the_commands_say(monkeypatch: pytest.Monk
     assert (ROOT / "docs" / "cli.md").read_text("utf-8") == module.reference(), "run `make docs`"
 
 
-def test_the_example_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_example_of_the_readme_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (code,) = blocks(ROOT / "README.md", "python")
     assert len([line for line in code.splitlines() if line.strip()]) <= 15
     monkeypatch.chdir(tmp_path)
@@ -34,7 +36,13 @@ def test_the_example_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_no_document_names_a_registry_host_or_an_absolute_path_of_a_machine() -> None:
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("design/*.md"), ROOT / "Makefile", ROOT / "constraints.txt"]:
+    for path in [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("design/*.md"),
+        ROOT / "Makefile",
+        ROOT / "constraints.txt",
+    ]:
         text = path.read_text("utf-8")
         assert "pypi.org" not in text
         assert "files.pythonhosted" not in text

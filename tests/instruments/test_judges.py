@@ -27,7 +27,7 @@ def model(make_model):
 
 
 def test_a_taste_for_yes_decides_nothing(model):
-    judge = YesNoJudge(model, "Does anyone say goodbye?")
+    judge = YesNoJudge(model, "Does anyone leave?")
     assert asyncio.run(judge.probabilities(["A: bye"])) == pytest.approx((1 / (1 + np.exp(-3)),))
     assert asyncio.run(judge.probabilities(["A: hello"])) == pytest.approx((0.5,))
     assert asyncio.run(judge.judge(TALK, seed=1)) == {"yes": pytest.approx(1 / (1 + np.exp(-3)))}

@@ -14,7 +14,9 @@ from personae.models import simulate_answers, simulate_dialogues
 PEOPLE = 24
 INSTRUMENT: Instrument = load_instrument("ipip50")
 _NAMES = [INSTRUMENT.scales[i.scale] for i in INSTRUMENT.items]
-LOADINGS = np.array([[float(i.key) * (name == d) for d in DOMAINS] for i, name in zip(INSTRUMENT.items, _NAMES, strict=True)])
+LOADINGS = np.array(
+    [[float(i.key) * (name == d) for d in DOMAINS] for i, name in zip(INSTRUMENT.items, _NAMES, strict=True)]
+)
 
 
 class TraitWorld(NamedTuple):
@@ -27,14 +29,29 @@ def trait_world(rng: np.random.Generator, effect: float, people: int = PEOPLE) -
     answers = simulate_answers(rng, z, LOADINGS, effect=effect, expected=True)
     rows = [
         ResponseRow(
-            unit=f"u{k}", persona_id=f"p-{k:02d}", actor=f"p-{k:02d}", condition="self", condition_hash="c", instrument="ipip50",
-            item=item.id, scale=item.scale, key=item.key, order="none", method="score", status="ok",
-            value=float(answers[k, i]), keyed=None, model="fake:statistical", seed=0,
+            unit=f"u{k}",
+            persona_id=f"p-{k:02d}",
+            actor=f"p-{k:02d}",
+            condition="self",
+            condition_hash="c",
+            instrument="ipip50",
+            item=item.id,
+            scale=item.scale,
+            key=item.key,
+            order="none",
+            method="score",
+            status="ok",
+            value=float(answers[k, i]),
+            keyed=None,
+            model="fake:statistical",
+            seed=0,
         )
         for k in range(people)
         for i, item in enumerate(INSTRUMENT.items)
-    ]  # fmt: skip
-    return TraitWorld(rows, {f"p-{k:02d}": {d: 50 + 10 * z[k, j] for j, d in enumerate(DOMAINS)} for k in range(people)})
+    ]
+    return TraitWorld(
+        rows, {f"p-{k:02d}": {d: 50 + 10 * z[k, j] for j, d in enumerate(DOMAINS)} for k in range(people)}
+    )
 
 
 def trait_p(world: TraitWorld, rng: np.random.Generator) -> float:
@@ -55,17 +72,31 @@ def echo_world(rng: np.random.Generator, ecp: float, concat: float, people: int 
             key, person = f"{condition}/{k}", f"p-{k:02d}"
             conversations.append(
                 ConversationRow(
-                    unit=key, conversation=key, digest="", participants=("client", "responder"), persona_id=person,
-                    condition=condition, seed=derive_seed(1, k), utterances=lines, end_reason="turn_cap",
-                )  # fmt: skip
+                    unit=key,
+                    conversation=key,
+                    digest="",
+                    participants=("client", "responder"),
+                    persona_id=person,
+                    condition=condition,
+                    seed=derive_seed(1, k),
+                    utterances=lines,
+                    end_reason="turn_cap",
+                )
             )
             turns += [
                 TurnRow(
-                    unit=key, conversation=key, persona_id=person, condition=condition, index=i, kind="utterance",
-                    speaker=("client", "responder")[i % 2], role=("client", "responder")[i % 2], text=text,
+                    unit=key,
+                    conversation=key,
+                    persona_id=person,
+                    condition=condition,
+                    index=i,
+                    kind="utterance",
+                    speaker=("client", "responder")[i % 2],
+                    role=("client", "responder")[i % 2],
+                    text=text,
                 )
                 for i, text in enumerate(dialogue)
-            ]  # fmt: skip
+            ]
     return EchoWorld(conversations, turns)
 
 

@@ -72,5 +72,5 @@ def test_the_shared_transcript_differs_from_ecp_only_in_the_roles_of_the_first_s
 
 def test_with_three_speakers_partners_keep_their_names() -> None:
     log = log_of([("ana", "One."), ("bo", "Two."), ("cy", "Three.")], ("ana", "bo", "cy"))
-    assert [m.content for m in project(log, "cy")][0] == "ana: One.\nbo: Two."
+    assert next(m.content for m in project(log, "cy")) == "ana: One.\nbo: Two."
     assert project(log, "cy")[-1].content == "Three."

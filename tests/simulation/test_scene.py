@@ -54,7 +54,9 @@ def test_alternation_refuses_three() -> None:
 
 
 def test_round_robin_gives_everybody_a_turn() -> None:
-    scene = Scene(tuple(speaker(n, *[f"{n}{k}" for k in range(3)]) for n in "abc"), stop=TurnCap(7), scheduler=RoundRobin())
+    scene = Scene(
+        tuple(speaker(n, *[f"{n}{k}" for k in range(3)]) for n in "abc"), stop=TurnCap(7), scheduler=RoundRobin()
+    )
     assert "".join(e.speaker for e in run(scene).utterances) == "abcabca"
 
 
@@ -115,7 +117,11 @@ def test_a_guard_sends_a_draft_back_with_feedback_and_the_log_never_sees_the_fee
 def test_when_no_draft_passes_the_least_bad_is_kept_and_marked() -> None:
     line = "I walk by the sea every single morning before work."
     drafts = ["", line]
-    scene = Scene((speaker("a", line), ExternalActor("b", lambda _: drafts.pop(0))), guards=(Degenerate(), Echo()), stop=TurnCap(2))
+    scene = Scene(
+        (speaker("a", line), ExternalActor("b", lambda _: drafts.pop(0))),
+        guards=(Degenerate(), Echo()),
+        stop=TurnCap(2),
+    )
     log = run(scene)
     assert log.utterances[1].text == line
     assert log.utterances[1].meta["guard"] == "echo"
@@ -139,7 +145,9 @@ def test_same_names_are_refused() -> None:
 
 def test_rows_carry_the_person_and_the_end() -> None:
     log = run(Scene((speaker("c", "Hi."), speaker("r", "Hello.")), stop=TurnCap(2)))
-    head, *turns = conversation_rows(log, unit="u", persona_id="p-1", mode="ecp", seed=3, roles={"c": "client", "r": "responder"})
+    head, *turns = conversation_rows(
+        log, unit="u", persona_id="p-1", mode="ecp", seed=3, roles={"c": "client", "r": "responder"}
+    )
     assert head.end_reason == "turn_cap"
     assert [t.role for t in turns] == ["client", "responder"]
     assert {t.persona_id for t in turns} == {"p-1"}

@@ -13,10 +13,11 @@ import functools
 import json
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
+import click
 import typer
 
 from personae.core import PersonaeError
@@ -67,7 +68,7 @@ class Reply:
         if not self.as_json:
             say(text)
 
-    def table(self, rows: list[Mapping[str, Any]], columns: tuple[str, ...]) -> None:
+    def table(self, rows: Sequence[Mapping[str, Any]], columns: tuple[str, ...]) -> None:
         """Aligned columns for people; silent with `--json`."""
         if self.as_json or not rows:
             return
@@ -99,8 +100,8 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
                 traceback.print_exc()
             _fail(error.code, error.message, error.hint, as_json=as_json)
             raise typer.Exit(error.exit_code) from None
-        except (typer.Exit, typer.Abort):
-            raise
+        except (typer.Exit, typer.Abort, click.ClickException, BrokenPipeError):
+            raise  # click knows what to do: usage errors, and readers that went away (`| head`)
         except Exception as error:  # noqa: BLE001 - the last line of defence: one clear word instead of a trace
             if debug:
                 traceback.print_exc()

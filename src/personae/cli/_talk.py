@@ -53,7 +53,7 @@ def chat(
     """Talk with a person. An empty line or Ctrl-D ends the conversation."""
     from personae.conditioning import ExternalActor, Prompt, embody
     from personae.core import derive_seed
-    from personae.models import Message, Sampling, open_model
+    from personae.models import Message, Sampling, open_model, teach
     from personae.simulation import RoundRobin, Scene, TurnCap, project, step
 
     person = find_person(who)
@@ -68,6 +68,7 @@ def chat(
 
     async def talk() -> None:
         llm = open_model(model)
+        teach(llm, person)
         try:
             async with embody(
                 person, Prompt(rules=rules), llm, name=person.name, sampling=Sampling(temperature=0.7, max_tokens=120)
@@ -106,7 +107,7 @@ def simulate(
     """Hold one client-responder conversation and print it."""
     from personae.conditioning import Prompt
     from personae.core import ConversationRow, TurnRow
-    from personae.models import GenerateRequest, Message, open_model
+    from personae.models import GenerateRequest, Message, open_model, teach
     from personae.simulation import OPENING, Dialogue, converse
     from personae.studies.spasm import client_rules, responder_rules
 
@@ -121,6 +122,7 @@ def simulate(
 
     async def talk() -> list[Any]:
         llm = open_model(model)
+        teach(llm, person)
         try:
             if show_prompt:
                 text = dialogue.client.system(person, llm.count_tokens) or ""
@@ -167,13 +169,14 @@ def administer(
     from personae.instruments import administer as ask
     from personae.instruments import administer_free_text, answers_of, load_instrument, score_responses
     from personae.instruments import show_prompt as prompt_of
-    from personae.models import open_model
+    from personae.models import open_model, teach
 
     reply = Reply(as_json=as_json)
     person, questions = find_person(who), load_instrument(instrument)
 
     async def answers() -> list[ResponseRow]:
         llm = open_model(model)
+        teach(llm, person)
         try:
             async with embody(person, Prompt(), llm) as actor:
                 if show_prompt:

@@ -32,6 +32,8 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|Tr
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
+        if key_node.tag == "tag:yaml.org,2002:merge":
+            continue
         key = loader.construct_object(key_node, deep=True)
         if isinstance(key, (dict, list)):
             raise yaml.constructor.ConstructorError(None, None, "a key must be a plain word", key_node.start_mark)
@@ -78,6 +80,8 @@ def parse_yaml(text: str, where: str, *, error: type[InputError] = InputError) -
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader subclass
     except yaml.YAMLError as cause:
         raise yaml_error(cause, where, error=error) from cause
+    except RecursionError as cause:
+        raise error(f"{where}: nested too deeply to be read.", hint="Flatten it.") from cause
 
 
 def compose_yaml(text: str, where: str) -> tuple[Any, _Loader]:
@@ -87,6 +91,8 @@ def compose_yaml(text: str, where: str) -> tuple[Any, _Loader]:
         return loader.get_single_node(), loader
     except yaml.YAMLError as cause:
         raise yaml_error(cause, where) from cause
+    except RecursionError as cause:
+        raise InputError(f"{where}: nested too deeply to be read.", hint="Flatten it.") from cause
 
 
 def yaml_error(cause: yaml.YAMLError, where: str, *, error: type[InputError] = InputError) -> InputError:

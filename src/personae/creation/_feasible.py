@@ -31,7 +31,7 @@ def forced_zeros(indexes: list[Indexes], targets: list[Floats]) -> NDArray[np.bo
     if cells > _LARGEST:
         return np.zeros(cells, dtype=np.bool_)
     system = margin_system(indexes, [len(t) for t in targets])
-    bounds = np.array([[0.0, _FLOOR]] * cells + [[0.0, np.inf]] * cells)
+    bounds: Any = np.array([[0.0, _FLOOR]] * cells + [[0.0, np.inf]] * cells)
     both: Any = hstack([system, system]).tocsr()
     cost = np.concatenate([-np.ones(cells), np.zeros(cells)])
     answer: Any = linprog(cost / _FLOOR, A_eq=both, b_eq=np.concatenate(targets), bounds=bounds, method="highs")

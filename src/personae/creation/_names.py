@@ -1,8 +1,9 @@
 """Names: frequent given and family names, unlike any other in the same population, without looking at the others.
 
 People are named in blocks of 1,024. A keyed shuffle of tickets (surnames hold tickets by frequency) gives everybody in
-a block a surname, which makes person k the j-th holder of it; the given name is the j-th in that surname's own weighted order of the given names, and
-when the order is used up, the next round carries a middle initial. So (surname, j) is unique, and with it the name.
+the block a surname, which makes person k the j-th holder of it; the given name is the j-th in that surname's own
+weighted order of the given names, and when the order is used up, the next round carries a middle initial. So
+(surname, j) is unique, and with it the name.
 """
 
 from __future__ import annotations
@@ -119,15 +120,12 @@ class NameBook:
         self._starts = np.cumsum(held) - held
         self._blocks: dict[int, tuple[Indexes, Indexes]] = {}
         self._given = {label: tuple(lists.get(label, ())) for label in LISTS}
-        self._orders = {
-            label: _orders(self._key, lane, self._surnames, lists[label])
-            for lane, label in enumerate(LISTS)
-            if lists.get(label)
-        }
+        self._weights = lists
+        self._orders: dict[NameList, tuple[Indexes, Indexes]] = {}
 
     def has(self, label: NameList) -> bool:
         """Whether there are given names for this list."""
-        return label in self._orders
+        return bool(self._given[label])
 
     def name(self, k: int, label: NameList) -> PersonName:
         """The name of person k."""
@@ -142,12 +140,17 @@ class NameBook:
             surname[rows], holder[rows] = owners[k[rows] % _TICKETS], ranks[k[rows] % _TICKETS]
         out: list[PersonName] = []
         for s, j, label in zip(surname.tolist(), holder.tolist(), labels, strict=True):
-            order, lengths = self._orders[label]
+            order, lengths = self._order(label)
             given = self._given[label][order[s, j % lengths[s]]]
             middle = _middle(j // int(lengths[s]))
             family = self._surnames[s]
             out.append(PersonName(given, family, f"{given} {middle}{family}"))
         return out
+
+    def _order(self, label: NameList) -> tuple[Indexes, Indexes]:
+        if label not in self._orders:
+            self._orders[label] = _orders(self._key, LISTS.index(label), self._surnames, self._weights[label])
+        return self._orders[label]
 
     def _block(self, block: int) -> tuple[Indexes, Indexes]:
         """Surname of each place in a block, and which holder of it that place is, counted over all blocks."""

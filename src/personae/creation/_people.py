@@ -134,7 +134,7 @@ def _jsonl(text: str, where: str) -> Iterator[tuple[int, Any]]:
         if row.strip():
             try:
                 yield line, json.loads(row)
-            except ValueError as cause:
+            except (ValueError, RecursionError) as cause:
                 raise SchemaError(f"{where}:{line}: not valid JSON ({cause}).", hint="One object a line.") from cause
 
 
@@ -144,6 +144,8 @@ def _json(text: str, where: str) -> Iterator[tuple[int, Any]]:
         whole = json.loads(text)
     except json.JSONDecodeError as cause:
         raise SchemaError(f"{where}:{cause.lineno}: not valid JSON ({cause.msg}).", hint="Nothing was read.") from cause
+    except RecursionError as cause:
+        raise SchemaError(f"{where}: nested too deeply to be read.", hint="Flatten it.") from cause
     if isinstance(whole, dict) and isinstance(whole.get("people"), list):
         start = text.index("[", text.index('"people"'))
     elif isinstance(whole, list):

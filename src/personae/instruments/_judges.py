@@ -93,7 +93,14 @@ async def validate_closing_judge(judge: YesNoJudge, *, unit: str) -> list[Judgem
         agreement += f"; below the threshold of {JUDGE_THRESHOLD}: not used, the rules decide alone"
     return [
         JudgementRow(
-            unit=unit, conversation="", persona_id="", condition="labelled set", judge=judge.name, subject="test split",
-            verdict="validated" if kappa.value >= JUDGE_THRESHOLD else "below threshold", value=kappa.value, agreement=agreement,
+            unit=unit,
+            conversation="",
+            persona_id="",
+            condition="labelled set",
+            judge=judge.name,
+            subject="test split",
+            verdict="validated" if kappa.value >= JUDGE_THRESHOLD else "below threshold",
+            value=kappa.value,
+            agreement=agreement,
         )
-    ]  # fmt: skip
+    ]

@@ -1,5 +1,6 @@
 """Evidence tables in, Measurements out."""
 
+from personae.measures._answers import answers_by_person
 from personae.measures._dialogue import Talk, dialogue_measurements, echo_copy, echo_test, talk_metrics, talks
 from personae.measures._drift import Encode, drift_measurements, path_drift_measurements
 from personae.measures._make import Maker, adjusted
@@ -7,7 +8,6 @@ from personae.measures._quality import audit_measurements, closing_rule_measurem
 from personae.measures._recoverability import recoverability_measurements
 from personae.measures._traits import (
     TraitTable,
-    answers_by_person,
     domain_correlations,
     intended_against_answered,
     mean_correlation,

@@ -43,10 +43,14 @@ _WHAT: Final[dict[str, tuple[str, str, Direction]]] = {
     "echo_copy": ("Echo: 4-grams copied from the partner beyond control turns", "share", "lower is better"),
     "echo_event": ("Echo events: longest common substring over half", "share of turns", "lower is better"),
     "self_repetition": ("Self-repetition: 4-grams said before by the same speaker", "share", "lower is better"),
-    "role_swap": ("Role swaps: advice from the client, client's facts from the responder", "share of turns", "lower is better"),
+    "role_swap": (
+        "Role swaps: advice from the client, client's facts from the responder",
+        "share of turns",
+        "lower is better",
+    ),
     "convergence": ("Style convergence: slope of similarity to the partner", "cosine per turn", "neither"),
     "utterances": ("Length", "utterances", "neither"),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +86,11 @@ def talk_metrics(
     """Numbers of one conversation; NaN where there was nothing to compute from.
 
     Args:
+        talk: the conversation.
         others: conversations of other people under the same condition, for control turns.
         persona: the client, whose facts the responder must not claim.
         styles: standardised style vector of each turn, see `turn_styles`.
+        seed: of the draw of control turns.
     """
     pairs = _answered(talk)
     events = [float(is_echo(turn.text, before.text)) for before, turn in pairs]
@@ -217,7 +223,7 @@ def dialogue_measurements(
                     method="mean over conversations, t over people",
                     condition=condition,
                     note=_zero_note(all_talks, condition, data) if name in {"echo_event", "role_swap"} else None,
-                )  # fmt: skip
+                )
             )
     out += _paired(make, values, seed)
     out += _endings(make, all_talks)
@@ -262,7 +268,7 @@ def _paired(
                 method="paired by person and seed, t over people",
                 condition="ecp − concat",
                 note=effect_note(found.d_z),
-            )  # fmt: skip
+            )
         )
     return adjusted(out, family="paired dialogue contrasts")
 
@@ -300,7 +306,7 @@ def _endings(make: Maker, all_talks: Sequence[Talk]) -> list[Measurement]:
                 method="Wilson interval over conversations",
                 condition=condition,
                 note="; ".join(f"{r}: {c}" for r, c in sorted(reasons.items())) + ".",
-            )  # fmt: skip
+            )
         )
         drafts = [t for talk in members for t in talk.turns]
         retried = sum(t.retries > 0 for t in drafts)
@@ -316,6 +322,6 @@ def _endings(make: Maker, all_talks: Sequence[Talk]) -> list[Measurement]:
                     method="share of turns, t over people",
                     condition=condition,
                     note=f"{retried} of {len(drafts)} turns; {kept} kept in spite of an objection, as the best draft.",
-                )  # fmt: skip
+                )
             )
     return out

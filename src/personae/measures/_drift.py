@@ -66,7 +66,7 @@ def drift_measurements(
                     condition=condition,
                     method="P(own option) on a fork after the first client line, t over people",
                     note=f"Chance level {np.mean(chance[group]):.2f}.",
-                )  # fmt: skip
+                )
             )
             out.append(
                 make.estimate(
@@ -77,7 +77,7 @@ def drift_measurements(
                     direction="lower is better",
                     method="agreement at first − agreement at last, t over people",
                     condition=condition,
-                )  # fmt: skip
+                )
             )
         contrasts += _contrast(make, f"drift.{group}", f"Drift: {group}", change, seed)
     return out + adjusted(contrasts, family="drift contrasts")
@@ -100,12 +100,16 @@ def path_drift_measurements(
         change[talk.head.condition][talk.key] = 1 - float(first @ last) / scale if scale else float("nan")
     out = [
         make.estimate(
-            f"path_drift.{condition}", f"Path drift of the client's lines, {condition}",
-            mean_interval(list(cells.values()), [k[0] for k in cells]), unit="1 − cosine", direction="lower is better",
-            method=f"first against last {window} lines, {backend} vectors, t over people", condition=condition,
+            f"path_drift.{condition}",
+            f"Path drift of the client's lines, {condition}",
+            mean_interval(list(cells.values()), [k[0] for k in cells]),
+            unit="1 − cosine",
+            direction="lower is better",
+            method=f"first against last {window} lines, {backend} vectors, t over people",
+            condition=condition,
         )
         for condition, cells in sorted(change.items())
-    ]  # fmt: skip
+    ]
     return out + _contrast(make, "path_drift", "Path drift", change, seed)
 
 
@@ -122,11 +126,17 @@ def _contrast(
     difference = per_person(a - b, people)
     return [
         make.estimate(
-            f"{name}.ecp_minus_concat", f"{label}, ecp − concat", found, unit="difference", direction="lower is better",
+            f"{name}.ecp_minus_concat",
+            f"{label}, ecp − concat",
+            found,
+            unit="difference",
+            direction="lower is better",
             test=echo_test(difference, seed=derive_seed(seed, "contrast", name)) if difference else None,
-            method="paired by person and seed, t over people", condition="ecp − concat", note=effect_note(found.d_z),
+            method="paired by person and seed, t over people",
+            condition="ecp − concat",
+            note=effect_note(found.d_z),
         )
-    ]  # fmt: skip
+    ]
 
 
 def _mean(values: list[float] | None) -> float:

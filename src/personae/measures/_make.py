@@ -51,7 +51,7 @@ class Maker:
             cluster=self.cluster,
             rows=found.n if found.n != found.clusters else None,
             interval=span,
-            p=None if test is None or math.isnan(test.p) else test.p,
+            p=None if test is None or value is None or math.isnan(test.p) else test.p,
             method=method if test is None else f"{method}; {test.method}",
             seed=self.seed,
             model=self.model,
@@ -80,10 +80,22 @@ class Maker:
     ) -> Measurement:
         """A Measurement that has no interval for a stated reason (a design quantity, one deterministic answer)."""
         return Measurement(
-            name=name, label=label, value=value, unit=unit, direction=direction, n=n, cluster=self.cluster, method=method,
-            seed=self.seed, model=self.model, failures=self.failures, control=control, condition=condition,
-            reason=reason, note=note,
-        )  # fmt: skip
+            name=name,
+            label=label,
+            value=value,
+            unit=unit,
+            direction=direction,
+            n=n,
+            cluster=self.cluster,
+            method=method,
+            seed=self.seed,
+            model=self.model,
+            failures=self.failures,
+            control=control,
+            condition=condition,
+            reason=reason,
+            note=note,
+        )
 
 
 def to_span(interval: Interval) -> Span | None:

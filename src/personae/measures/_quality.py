@@ -12,7 +12,7 @@ from personae.text import evaluate_closing_cues
 
 
 def closing_rule_measurements(judgements: Sequence[JudgementRow], *, model: str, seed: int) -> list[Measurement]:
-    """The termination detector as a classifier: precision and recall of the rules, kappa of the judge if there is one."""
+    """The termination detector as a classifier: precision and recall of the rules, kappa of the judge if any."""
     found = evaluate_closing_cues("test")
     make = Maker(model="rules, no model", seed=seed, cluster="labelled turn")
     out: list[Measurement] = []
@@ -31,7 +31,7 @@ def closing_rule_measurements(judgements: Sequence[JudgementRow], *, model: str,
                 method="held-out half of the labelled set, Wilson interval",
                 note="The same author wrote sentences and rules: an upper bound.",
                 validated=f"author-labelled, n = {found.n}",
-            )  # fmt: skip
+            )
         )
     for judged in (j for j in judgements if j.judge == "ended" and j.condition == "labelled set"):
         out.append(
@@ -44,7 +44,7 @@ def closing_rule_measurements(judgements: Sequence[JudgementRow], *, model: str,
                 method="likelihood yes/no judge",
                 reason="interval in the note",
                 note=judged.agreement,
-            )  # fmt: skip
+            )
         )
     return out
 
@@ -79,7 +79,7 @@ def audit_measurements(
                 condition=condition,
                 note=note,
                 validated="rules; not validated by people",
-            )  # fmt: skip
+            )
         )
     return out
 

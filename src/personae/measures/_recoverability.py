@@ -40,7 +40,7 @@ def recoverability_measurements(
                     method="leave-one-out nearest neighbour",
                     condition=condition,
                     reason="needs two people with two conversations each under one condition",
-                )  # fmt: skip
+                )
             )
             continue
         vectors = encode(["\n".join(u.text for u in t.turns if u.role == "client") for t in members])
@@ -59,7 +59,7 @@ def recoverability_measurements(
                     condition=condition,
                     note=f"Chance level {found.chance:.2f}.",
                     method=f"leave-one-out nearest neighbour, {backend} vectors, t over people",
-                )  # fmt: skip
+                )
             )
         out.append(
             make.estimate(
@@ -70,6 +70,6 @@ def recoverability_measurements(
                 direction="higher is better",
                 method=f"cosine distance, {backend} vectors, t over people",
                 condition=condition,
-            )  # fmt: skip
+            )
         )
     return out

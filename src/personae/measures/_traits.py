@@ -10,6 +10,7 @@ follow the change of traits; (2) two conditions without a persona say what the m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -19,21 +20,30 @@ from numpy.typing import NDArray
 
 from personae.core import DOMAINS, Instrument, Measurement, Persona, ResponseRow, derive_seed
 from personae.instruments import score_responses
+from personae.measures._answers import (
+    answers_by_person,
+    control_measurements,
+    reliability_measurements,
+    zero_variance_measurement,
+)
 from personae.measures._make import Maker, adjusted
 from personae.statistics import (
     Estimate,
+    Interval,
     TestResult,
     correlation,
     correlation_interval,
-    cronbach_alpha,
     jackknife_interval,
-    mean_interval,
     minimum_detectable_effect,
     permutation_test_correlation,
 )
 
 Table = NDArray[np.float64]
 DRAWS: Final = 2000
+FEWEST: Final = 4
+"""people below which a correlation over them says nothing: leaving one out would leave two points on a line"""
+_EDGE: Final = 1 - 1e-12
+"""largest |r| that Fisher's z is taken of"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +60,6 @@ class TraitTable:
     def n(self) -> int:
         """People in the table."""
         return len(self.people)
-
-
-def answers_by_person(responses: Sequence[ResponseRow], condition: str) -> dict[str, dict[str, float | None]]:
-    """Item answers of one condition: person → item → value before keying.
-
-    Only status `ok` counts: whoever gave one answer to everything has no answers here, and is counted elsewhere.
-    """
-    out: dict[str, dict[str, float | None]] = {}
-    for row in responses:
-        if row.condition == condition:
-            out.setdefault(row.persona_id or row.actor, {})[row.item] = row.value if row.status == "ok" else None
-    return out
 
 
 def trait_table(
@@ -94,7 +92,7 @@ def trait_table(
 
 
 def mean_correlation(a: Table, b: Table) -> float:
-    """Mean over columns of the Pearson correlation between two tables of shape (people, columns); NaN if a column is flat."""
+    """Mean over columns of the Pearson correlation of two tables (people, columns); NaN if a column is flat."""
     x, y = a - a.mean(axis=0), b - b.mean(axis=0)
     scale = np.sqrt((x * x).sum(axis=0) * (y * y).sum(axis=0))
     if (scale < 1e-12).any():
@@ -104,7 +102,13 @@ def mean_correlation(a: Table, b: Table) -> float:
 
 def recovery(a: Table, b: Table) -> Estimate:
     """Mean correlation with a jackknife interval over people, made on Fisher's z so that it stays within [-1, 1]."""
-    found = jackknife_interval(lambda rows: float(np.arctanh(mean_correlation(a[rows], b[rows]))), a.shape[0])
+
+    def z(rows: NDArray[np.intp]) -> float:
+        return float(np.arctanh(np.clip(mean_correlation(a[rows], b[rows]), -_EDGE, _EDGE)))
+
+    if a.shape[0] < FEWEST:
+        return _too_few(a.shape[0])
+    found = jackknife_interval(z, a.shape[0])
     low, high = float(np.tanh(found.interval.low)), float(np.tanh(found.interval.high))
     interval = replace(found.interval, low=low, high=high, method="jackknife t on Fisher z")
     return replace(found, value=float(np.tanh(found.value)), interval=interval)
@@ -141,6 +145,9 @@ def trait_measurements(
         responses: rows of the conditions `self`, `twin`, `template_default`, `empty_system`.
         people: the subjects, as themselves.
         twins: subject id → the twin with swapped traits.
+        instrument: what everybody answered.
+        model: what was asked, as the run names it.
+        seed: of the permutation tests.
     """
     failed = sum(r.value is None for r in responses)
     make = Maker(model=model, seed=seed, failures=failed)
@@ -152,11 +159,11 @@ def trait_measurements(
         *_domains(make, own, seed),
         _recovery(make, "trait_recovery.twin", "Traits recovered from swapped-trait twins", swapped, seed, "twin"),
         *_swap(make, own, swapped, {p.id: t.id for p in people if (t := twins.get(p.id))}, seed),
-        *_reliability(make, responses, instrument),
-        *_controls(make, responses, instrument, own),
-        *_degenerate(make, responses),
+        *reliability_measurements(make, responses, instrument),
+        *control_measurements(make, responses, instrument),
+        *zero_variance_measurement(make, responses),
     ]
-    if own.n >= 4:
+    if own.n >= FEWEST:
         out.append(
             make.number(
                 "trait_recovery.mde",
@@ -166,7 +173,7 @@ def trait_measurements(
                 n=own.n,
                 method="Fisher z, two-sided, alpha .05",
                 reason="a property of the design, not an estimate",
-            )  # fmt: skip
+            )
         )
     return out
 
@@ -176,16 +183,23 @@ def _scores(persona: Persona) -> dict[str, float]:
 
 
 def _recovery(make: Maker, name: str, label: str, table: TraitTable, seed: int, condition: str) -> Measurement:
-    test = recovery_test(table.intended, table.answered, seed=derive_seed(seed, name)) if table.n >= 3 else None
+    test = recovery_test(table.intended, table.answered, seed=derive_seed(seed, name)) if table.n >= FEWEST else None
     return make.estimate(
-        name, label, recovery(table.intended, table.answered) if table.n >= 3 else _too_few(table.n), unit="mean r",
-        direction="higher is better", method="mean Pearson r over domains, jackknife over people", test=test,
-        condition=condition, note=f"{table.dropped} people without complete scales left out." if table.dropped else None,
-    )  # fmt: skip
+        name,
+        label,
+        recovery(table.intended, table.answered),
+        unit="mean r",
+        direction="higher is better",
+        method="mean Pearson r over domains, jackknife over people",
+        test=test,
+        condition=condition,
+        note=f"{table.dropped} people without complete scales left out." if table.dropped else None,
+    )
 
 
 def _too_few(n: int) -> Estimate:
-    return mean_interval(np.full(n, np.nan))
+    reason = f"{n} complete {'person' if n == 1 else 'people'}: at least {FEWEST} are needed"
+    return Estimate(math.nan, Interval.missing(0.95, "jackknife t on Fisher z", reason), n, n, reason=reason)
 
 
 def _domains(make: Maker, table: TraitTable, seed: int) -> list[Measurement]:
@@ -193,18 +207,18 @@ def _domains(make: Maker, table: TraitTable, seed: int) -> list[Measurement]:
     for k, domain in enumerate(table.domains):
         x, y = table.intended[:, k], table.answered[:, k]
         rng = np.random.default_rng(derive_seed(seed, "domain", domain))
-        test = permutation_test_correlation(x, y, rng=rng, draws=DRAWS) if table.n >= 3 else None
+        test = permutation_test_correlation(x, y, rng=rng, draws=DRAWS) if table.n >= FEWEST else None
         out.append(
             make.estimate(
                 f"trait_recovery.{domain}",
                 f"{domain.capitalize()} recovered",
-                correlation_interval(x, y),
+                correlation_interval(x, y) if table.n >= FEWEST else _too_few(table.n),
                 unit="r",
                 direction="higher is better",
                 method="Pearson r, Fisher interval",
                 test=test,
                 condition="self",
-            )  # fmt: skip
+            )
         )
     return adjusted(out, family="five domains")
 
@@ -217,10 +231,10 @@ def _swap(
     pairs = [(k, index[twin_of[p]]) for k, p in enumerate(own.people) if twin_of.get(p) in index]
     a = np.array([p[0] for p in pairs], dtype=int)
     b = np.array([p[1] for p in pairs], dtype=int)
-    if len(pairs) < 3:
+    if len(pairs) < FEWEST:
         few = _too_few(len(pairs))
         return [
-            make.estimate(n, label, few, unit="mean r", method="needs at least 3 complete pairs", control=c)
+            make.estimate(n, label, few, unit="mean r", method="mean Pearson r over pairs", control=c)
             for n, label, c in (
                 ("trait_recovery.swap", "Change of answers follows change of traits", False),
                 ("trait_recovery.twin_original", "Twin's answers against the original's traits", True),
@@ -259,97 +273,6 @@ def _residual(values: Table, given: Table) -> Table:
     y = values - values.mean(axis=0)
     scale = (x * x).sum(axis=0)
     return y - x * ((x * y).sum(axis=0) / np.where(scale < 1e-12, 1.0, scale))
-
-
-def _reliability(make: Maker, responses: Sequence[ResponseRow], instrument: Instrument) -> list[Measurement]:
-    answers = answers_by_person(responses, "self")
-    out: list[Measurement] = []
-    for code, name in instrument.scales.items():
-        items = [i for i in instrument.items if i.scale == code]
-        keyed = np.array(
-            [
-                [
-                    np.nan
-                    if (v := given.get(i.id)) is None
-                    else v
-                    if i.key > 0
-                    else instrument.low + instrument.high - v
-                    for i in items
-                ]
-                for given in answers.values()
-            ],
-            dtype=float,
-        ).reshape(len(answers), len(items))
-        found = cronbach_alpha(keyed)
-        out.append(
-            make.estimate(
-                f"reliability.{name}",
-                f"Cronbach alpha, {name}",
-                found,
-                unit="alpha",
-                direction="higher is better",
-                method=f"{len(items)} items, Feldt interval",
-                condition="self",
-            )  # fmt: skip
-        )
-    return out
-
-
-def _controls(
-    make: Maker, responses: Sequence[ResponseRow], instrument: Instrument, own: TraitTable
-) -> list[Measurement]:
-    """What nobody answers, and how far people are from it."""
-    out: list[Measurement] = []
-    people = answers_by_person(responses, "self")
-    for condition in ("template_default", "empty_system"):
-        nobody = next(iter(answers_by_person(responses, condition).values()), None)
-        if nobody is None:
-            continue
-        scores = score_responses(instrument, nobody)
-        profile = ", ".join(
-            f"{name[:1].upper()} {s.value:.2f}" if (s := scores[code]).value is not None else f"{name[:1].upper()} –"
-            for code, name in instrument.scales.items()
-        )
-        distance = [
-            float(np.mean([abs(v - w) for i, v in given.items() if v is not None and (w := nobody.get(i)) is not None]))
-            for given in people.values()
-        ]
-        out.append(
-            make.estimate(
-                f"persona_effect.{condition}",
-                f"People's answers, mean distance from {condition.replace('_', ' ')}",
-                mean_interval(distance),
-                unit="scale points",
-                condition=condition,
-                method="mean |item value − control's item value|, t over people",
-                note=f"The control itself answers {profile}.",
-            )  # fmt: skip
-        )
-    del own
-    return out
-
-
-def _degenerate(make: Maker, responses: Sequence[ResponseRow]) -> list[Measurement]:
-    """Share of actors whose answers do not vary: an inventory that says nothing must be seen to say nothing."""
-    from personae.statistics import proportion_interval
-
-    flat: dict[str, bool] = {}
-    for row in responses:
-        if row.condition in {"self", "twin"}:
-            key = f"{row.condition}/{row.persona_id}"
-            flat[key] = flat.get(key, False) or row.status == "zero_variance"
-    if not flat:
-        return []
-    return [
-        make.estimate(
-            "answers.zero_variance",
-            "Actors whose answers do not vary over items",
-            proportion_interval(np.array(list(flat.values()), dtype=float)),
-            unit="share",
-            direction="lower is better",
-            method="share of actors",
-        )  # fmt: skip
-    ]
 
 
 def intended_against_answered(table: TraitTable) -> list[tuple[str, str, float, float]]:

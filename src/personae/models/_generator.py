@@ -8,7 +8,6 @@ whoever spoke in between.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,8 +16,8 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from personae.core import InputError, ModelError
-from personae.models._native import CANDIDATE, Batch, Candidates, NativeContext, NativeModel, Shape
+from personae.core import ModelError
+from personae.models._native import Batch, NativeContext, NativeModel, Shape
 from personae.models._protocol import Completion, FinishReason, Sampling
 
 Chunk: TypeAlias = tuple[int, ...]
@@ -80,14 +79,12 @@ class Generator:
         *,
         seed: int,
         stop: Sequence[str] = (),
-        grammar: str | None = None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Generated:
         """Continue a prompt given as token ids, one chunk per message.
 
         Raises:
             ModelError: the prompt leaves no room in the context, or the call was cancelled.
-            InputError: the grammar cannot be read.
         """
         length = sum(len(chunk) for chunk in chunks)
         if not length:
@@ -98,7 +95,7 @@ class Generator:
                 f"the prompt holds {length} tokens, the context holds {self.context}.",
                 hint="Shorten the persona or the conversation, or open the model with a larger context.",
             )
-        with self._sampler(sampling, seed, grammar, [t for chunk in chunks for t in chunk]) as sampler:
+        with self._sampler(sampling, seed, [t for chunk in chunks for t in chunk]) as sampler:
             slot, prefilled = self._prefill(chunks, cancelled)
             limit = min(sampling.max_tokens, room)
             text, reason, count = self._continue(slot, length, sampler, limit, stop, cancelled)
@@ -185,8 +182,8 @@ class Generator:
         return _text(written), "length", limit
 
     @contextmanager
-    def _sampler(self, sampling: Sampling, seed: int, grammar: str | None, prompt: list[int]) -> Iterator[_Sampler]:
-        sampler = _Sampler(self._model, self._engine, sampling, seed, grammar)
+    def _sampler(self, sampling: Sampling, seed: int, prompt: list[int]) -> Iterator[_Sampler]:
+        sampler = _Sampler(self._engine, sampling, seed)
         try:
             if sampling.repeat_penalty != 1:
                 for token in prompt[-_PENALISED:]:
@@ -216,15 +213,8 @@ class _Step:
 class _Sampler:
     """The engine's own sampling chain: penalty, top-k, top-p, min-p, temperature, draw."""
 
-    def __init__(
-        self, model: NativeModel, engine: NativeContext, sampling: Sampling, seed: int, grammar: str | None
-    ) -> None:
-        self._lib, self._engine, self._vocabulary = model.lib, engine, model.n_tokens
-        self._grammar: int | None = None
-        if grammar is not None:
-            self._grammar = self._lib.llama_sampler_init_grammar(model.vocab, grammar.encode(), b"root")
-            if not self._grammar:
-                raise InputError("the JSON schema gives a grammar that the engine cannot read.", hint="Simplify it.")
+    def __init__(self, engine: NativeContext, sampling: Sampling, seed: int) -> None:
+        self._lib, self._engine = engine.lib, engine
         self._chain: int = self._lib.llama_sampler_chain_init(self._lib.llama_sampler_chain_default_params())
         for part in self._parts(sampling, seed):
             self._lib.llama_sampler_chain_add(self._chain, part)
@@ -251,38 +241,11 @@ class _Sampler:
 
     def next(self) -> int:
         """Draw the next token after the last batch."""
-        if self._grammar is None:
-            return self._lib.llama_sampler_sample(self._chain, self._engine.pointer, -1)
-        # Asking the grammar about one token is cheap, about the whole vocabulary dear: ask about the draw first.
-        token = self._draw(masked=False)
-        if not self._allowed(token):
-            token = self._draw(masked=True)
-        self._lib.llama_sampler_accept(self._grammar, token)
-        self._lib.llama_sampler_accept(self._chain, token)
-        return token
-
-    def _draw(self, *, masked: bool) -> int:
-        rows = np.zeros(self._vocabulary, CANDIDATE)
-        rows["id"] = np.arange(self._vocabulary, dtype=np.int32)
-        rows["logit"] = self._engine.logits(1)[0]
-        view = Candidates(rows.ctypes.data, len(rows), -1, False)
-        if masked:
-            self._lib.llama_sampler_apply(self._grammar, ctypes.byref(view))
-        self._lib.llama_sampler_apply(self._chain, ctypes.byref(view))
-        return int(rows["id"][view.selected])
-
-    def _allowed(self, token: int) -> bool:
-        row = np.zeros(1, CANDIDATE)
-        row["id"] = token
-        view = Candidates(row.ctypes.data, 1, -1, False)
-        self._lib.llama_sampler_apply(self._grammar, ctypes.byref(view))
-        return bool(np.isfinite(row["logit"][0]))
+        return self._lib.llama_sampler_sample(self._chain, self._engine.pointer, -1)
 
     def free(self) -> None:
         """Free the chain and what it holds."""
         self._lib.llama_sampler_free(self._chain)
-        if self._grammar is not None:
-            self._lib.llama_sampler_free(self._grammar)
 
 
 def _common(held: Sequence[Chunk], wanted: Sequence[Chunk]) -> int:

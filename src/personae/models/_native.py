@@ -11,8 +11,9 @@ from __future__ import annotations
 import ctypes
 import importlib.metadata
 import importlib.util
+import os
 from collections.abc import Sequence
-from ctypes import Structure, c_bool, c_char_p, c_float, c_int32, c_int64, c_size_t, c_uint32, c_void_p
+from ctypes import Structure, c_bool, c_char_p, c_float, c_int32, c_size_t, c_uint32, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -76,17 +77,6 @@ class ChainParams(Structure):
     _fields_ = [("no_perf", c_bool)]  # noqa: RUF012
 
 
-class Candidates(Structure):
-    """`llama_token_data_array`."""
-
-    _fields_ = [  # noqa: RUF012
-        ("data", c_void_p), ("size", c_size_t), ("selected", c_int64), ("sorted", c_bool),
-    ]  # fmt: skip
-
-
-CANDIDATE: Final = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
-"""`llama_token_data`."""
-
 _P, _I = c_void_p, c_int32
 _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "llama_backend_init": (None, ()),
@@ -130,9 +120,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "llama_sampler_init_min_p": (_P, (c_float, c_size_t)),
     "llama_sampler_init_temp": (_P, (c_float,)),
     "llama_sampler_init_penalties": (_P, (_I, c_float, c_float, c_float)),
-    "llama_sampler_init_grammar": (_P, (_P, c_char_p, c_char_p)),
     "llama_sampler_sample": (_I, (_P, _P, _I)),
-    "llama_sampler_apply": (None, (_P, _P)),
     "llama_sampler_accept": (None, (_P, _I)),
     "llama_sampler_free": (None, (_P,)),
 }
@@ -145,6 +133,20 @@ _MODEL_DEFAULTS: Final = {
     "n_gpu_layers": -1, "split_mode": 1, "load_mode": -1, "main_gpu": 0, "vocab_only": False,
     "check_tensors": False, "use_extra_buffers": True, "no_host": False, "no_alloc": False,
 }  # fmt: skip
+
+
+def default_threads() -> int:
+    """Two threads on an idle machine, else one: engine threads spin at barriers, and a shared core is a cliff.
+
+    The number of threads does not change the bits of a result.
+    """
+    if os.environ.get("CI"):
+        return 1
+    try:
+        busy = os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return 1
+    return 2 if busy <= 1 and (os.cpu_count() or 1) > 1 else 1
 
 
 def engine_version() -> str:
@@ -323,7 +325,11 @@ class NativeContext:
             raise ModelError(f"{ENGINE} took other settings than were given: {wrong!r}.", hint=_INSTALL)
 
     def decode(
-        self, tokens: Sequence[int], positions: Sequence[int], sequences: Sequence[Sequence[int]], outputs: Sequence[bool]
+        self,
+        tokens: Sequence[int],
+        positions: Sequence[int],
+        sequences: Sequence[Sequence[int]],
+        outputs: Sequence[bool],
     ) -> NDArray[np.float32]:
         """Compute a batch; returns the logits of the marked tokens, shape (marked, vocabulary), valid until the next.
 

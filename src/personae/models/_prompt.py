@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final, Protocol, TypeAlias
 
 import numpy as np
@@ -75,47 +75,51 @@ class ChatTemplate:
         """sha256 of everything that decides how messages are rendered."""
         return sha256_hex(asdict(self))
 
-    def render(
+    def turns(
         self, messages: Sequence[Message], *, prefill: str = "", system_default: bool = False
-    ) -> tuple[Segment, ...]:
-        """Segments of a prompt that ends where the model's next turn begins (after `prefill`).
+    ) -> tuple[tuple[Segment, ...], ...]:
+        """Segments of a prompt that ends where the model's next turn begins (after `prefill`), one group per message.
 
         A missing system message gives no system block, or with `system_default` the one that the model's own template
         would insert. An empty system message gives a block with empty content.
         """
-        segments: list[Segment] = [Control(self.start)] if self.start else []
+        groups: list[list[Segment]] = [[Control(self.start)]]
         waiting: list[str] = []
         if not any(message.role == "system" for message in messages) and system_default:
-            self._system(self.default_system, segments, waiting)
+            self._system(self.default_system, groups, waiting)
         for message in messages:
+            content = message.content
             if message.role == "system":
-                self._system(message.content, segments, waiting)
-            else:
-                content = message.content
-                if message.role == "user" and waiting:
-                    content = "\n\n".join([*waiting, content])
-                    waiting.clear()
-                before, after = self._marks(message.role)
-                segments += [Control(before), Content(content), Control(after)]
+                self._system(content, groups, waiting)
+                continue
+            if message.role == "user" and waiting:
+                content = "\n\n".join([*waiting, content])
+                waiting.clear()
+            self._block(message.role, content, groups)
         if waiting:
-            before, after = self.user
-            segments += [Control(before), Content("\n\n".join(waiting)), Control(after)]
-        segments.append(Control(self.assistant[0]))
-        if prefill:
-            segments.append(Content(prefill))
-        return tuple(segment for segment in segments if segment.text)
+            self._block("user", "\n\n".join(waiting), groups)
+        groups.append([Control(self.assistant[0]), Content(prefill)])
+        groups[:2] = [groups[0] + groups[1]]
+        return tuple(tuple(segment for segment in group if segment.text) for group in groups)
 
-    def _system(self, text: str | None, segments: list[Segment], waiting: list[str]) -> None:
+    def render(
+        self, messages: Sequence[Message], *, prefill: str = "", system_default: bool = False
+    ) -> tuple[Segment, ...]:
+        """The same as `turns`, in one piece."""
+        groups = self.turns(messages, prefill=prefill, system_default=system_default)
+        return tuple(segment for group in groups for segment in group)
+
+    def _system(self, text: str | None, groups: list[list[Segment]], waiting: list[str]) -> None:
         if text is None:
             return
-        if self.system is None:
-            if text:
-                waiting.append(text)
-            return
-        segments += [Control(self.system[0]), Content(text), Control(self.system[1])]
+        if self.system is not None:
+            groups.append([Control(self.system[0]), Content(text), Control(self.system[1])])
+        elif text:
+            waiting.append(text)
 
-    def _marks(self, role: Role) -> tuple[str, str]:
-        return self.user if role == "user" else self.assistant
+    def _block(self, role: Role, text: str, groups: list[list[Segment]]) -> None:
+        before, after = self.user if role == "user" else self.assistant
+        groups.append([Control(before), Content(text), Control(after)])
 
 
 CHATML: Final = ChatTemplate(
@@ -163,20 +167,16 @@ def recognise_template(source: str | None, *, start: str = "") -> ChatTemplate:
         InputError: a template of an unknown family.
     """
     if source is None:
-        return ChatTemplate(**{**_fields(PLAIN), "start": start})
+        return replace(PLAIN, start=start)
     for mark, family in _FAMILIES:
         if mark in source:
             found = _DEFAULT_SYSTEM.search(source) if family is CHATML else None
             text = found[1].replace("\\n", "\n") if found else None
-            return ChatTemplate(**{**_fields(family), "default_system": text})
+            return replace(family, default_system=text)
     raise InputError(
         f"the chat template begins {source[:60]!r}: it belongs to no family that is known here.",
         hint="Known families: ChatML (<|im_start|>), Llama 3 (<|start_header_id|>), Gemma (<start_of_turn>).",
     )
-
-
-def _fields(template: ChatTemplate) -> dict[str, object]:
-    return {name: getattr(template, name) for name in ChatTemplate.__dataclass_fields__}
 
 
 def token_ids(segments: Sequence[Segment], tokenizer: Tokenizer) -> list[int]:

@@ -37,7 +37,7 @@ from personae.core import (
     UnknownKeyError,
     VersionError,
 )
-from personae.models._ggufile import CopyType, read_header, sha256_file, write_copy
+from personae.models._ggufile import F16, F32, CopyType, read_header, sha256_file, write_copy
 
 WeightsKind = Literal["generate", "score", "q8_0", "f16"]
 """What the weights are for, or the number format of that copy."""
@@ -360,8 +360,7 @@ def score_copy(path: Path, progress: Progress | None = None) -> Path:
 
     The file itself is returned when its weights are F16 or F32 already, or when the copy would be very large.
     """
-    header = read_header(path)
-    if {tensor.kind for tensor in header.tensors.values()} <= {0, 1} or 2 * header.parameters > _LARGEST_COPY:
+    if scored_as(path) == "as given":
         return path
     folder = models_dir() / "user"
     target = folder / f"{sha256_file(path)}.F16.gguf"
@@ -372,9 +371,16 @@ def score_copy(path: Path, progress: Progress | None = None) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder / ".lock"), tempfile.TemporaryDirectory(prefix=".copy-", dir=folder) as scratch:
             draft = Path(scratch) / target.name
-            write_copy(header, draft, "F16")
+            write_copy(read_header(path), draft, "F16")
             draft.replace(target)
     return target
+
+
+def scored_as(path: Path) -> Literal["as given", "F16 copy"]:
+    """Whether scoring uses the file as given or an F16 copy of it."""
+    header = read_header(path)
+    plain = {tensor.kind for tensor in header.tensors.values()} <= {F32, F16}
+    return "as given" if plain or 2 * header.parameters > _LARGEST_COPY else "F16 copy"
 
 
 def known_sha256(path: Path) -> str:

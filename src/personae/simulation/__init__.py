@@ -1,4 +1,4 @@
-"""Scenes: projections, schedulers, stops, guards, probes. The log is append-only and told from nobody's point of view."""
+"""Scenes: projections, schedulers, stops, guards, probes. The log is append-only, told from nobody's point of view."""
 
 from personae.simulation._audit import audit_rows
 from personae.simulation._dialogue import CLIENT, RESPONDER, Dialogue, converse

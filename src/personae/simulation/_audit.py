@@ -8,6 +8,7 @@ contact strings, role audit).
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -28,8 +29,11 @@ def audit_rows(
     """Findings of every scanner.
 
     Args:
+        conversations: heads; forks are left out.
+        turns: what was said in them.
         people: persona id → person; their rendered text must not be recited.
         rules: system texts both sides were given.
+        unit: key of the unit that does the audit.
     """
     said: dict[str, list[TurnRow]] = defaultdict(list)
     for turn in turns:
@@ -52,7 +56,7 @@ def audit_rows(
                     subject=subject,
                     verdict=verdict,
                     agreement=AGREEMENT,
-                )  # fmt: skip
+                )
             )
     return rows
 
@@ -75,7 +79,7 @@ def _of_turns(spoken: Sequence[TurnRow], private: Sequence[str]) -> Iterator[tup
 
 
 def _of_whole(head: ConversationRow, spoken: Sequence[TurnRow], seen: dict[str, str]) -> Iterator[tuple[str, str]]:
-    if any(a.speaker == b.speaker for a, b in zip(spoken, spoken[1:], strict=False)):
+    if any(a.speaker == b.speaker for a, b in itertools.pairwise(spoken)):
         yield "no_alternation", "conversation"
     if not spoken:
         yield "no_turns", "conversation"

@@ -23,6 +23,7 @@ from personae.simulation._stops import Closing, FirstOf, Stuck, TurnCap
 CLIENT: Final = "client"
 RESPONDER: Final = "responder"
 
+_SAMPLING: Final = Sampling(temperature=0.7, max_tokens=60)
 _MOMENTS: Final[tuple[Literal["first", "middle", "last"], ...]] = ("first", "middle", "last")
 
 
@@ -40,8 +41,8 @@ class Dialogue:
 
     client: Condition = field(default_factory=Prompt)
     responder: Condition = field(default_factory=Prompt)
-    client_sampling: Sampling = Sampling(temperature=0.7, max_tokens=60)
-    responder_sampling: Sampling = Sampling(temperature=0.7, max_tokens=60)
+    client_sampling: Sampling = _SAMPLING
+    responder_sampling: Sampling = _SAMPLING
     utterances: int = 12
     minimum: int = 2
     window: int = 2
@@ -93,7 +94,15 @@ async def converse(
             moments = dict(zip(_MOMENTS, (own[0], own[len(own) // 2], own[-1]), strict=True)) if own else {}
             for moment, at in moments.items():
                 rows += await probe(
-                    client, log, items, mode=mode, moment=moment, at=at, unit=unit, persona_id=persona.id, seed=seed,
+                    client,
+                    log,
+                    items,
+                    mode=mode,
+                    moment=moment,
+                    at=at,
+                    unit=unit,
+                    persona_id=persona.id,
+                    seed=seed,
                     tags=tags,
-                )  # fmt: skip
+                )
     return rows

@@ -35,6 +35,8 @@ class Scene:
         names = [a.name for a in self.actors]
         if len(set(names)) != len(names) or not names:
             raise InputError(f"a scene needs actors with different names, got {names!r}.", hint="Rename one of them.")
+        if self.retries < 0:
+            raise InputError(f"retries is {self.retries!r}, expected 0 or more.", hint="0 keeps the first draft.")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -91,7 +93,7 @@ async def step(
     line = len(log.events)
     best_text, best_severity = "", float("inf")
     meta: dict[str, object] = {}
-    feedback = ""
+    feedback, attempt = "", 0
     for attempt in range(scene.retries + 1):
         said = await actor.act(
             _with_feedback(seen, feedback),

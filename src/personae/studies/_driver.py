@@ -132,7 +132,8 @@ async def run_study(order: Order, *, say: Say, note: Say) -> Finished:
         try:
             say(f"{study.card().title}")
             say(
-                f"model {model.reference} ({model.determinism}), seed {order.seed}, load {os.getloadavg()[0]:.2f}, into {order.out}"
+                f"model {model.reference} ({model.determinism}), seed {order.seed}, "
+                f"load {os.getloadavg()[0]:.2f}, into {order.out}"
             )
             await _stages(order, study, spec, run, model, say=say, note=note)
             bench = Bench(model, run, order.seed, spec)
@@ -227,9 +228,7 @@ def overview(folder: Path) -> dict[str, Any]:
 
 
 def report_run(folder: Path) -> Path:
-    """Write the report of a run again from what it holds. Measurements are read, not computed again; no weights are
-    needed.
-    """
+    """Write the report of a run again from what it holds: measurements are read, no weights are needed."""
     run = open_run(folder)
     study = studies.get(run.manifest.study)()
     spec = study.Spec.read(run.manifest.spec, where=str(folder))

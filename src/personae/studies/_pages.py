@@ -50,7 +50,7 @@ def closing_sections(bench: Bench) -> list[Section]:
     responses = list(run.rows(ResponseRow))
     prompts = prompt_lookup(bench)
     manifest = run.manifest
-    stages = {name: record for name, record in manifest.stages.items()}
+    stages = dict(manifest.stages.items())
     sections: list[Section] = []
     if any(True for _ in run.rows(ConversationRow)):
         sections.append(

@@ -41,7 +41,8 @@ from personae.studies.demo.spec import DemoSpec
 CONTROLS: Final = ("template_default", "empty_system")
 MODES: Final[tuple[Mode, ...]] = ("ecp", "concat")
 CLIENT_RULES: Final = (
-    "You have come to talk with someone about what is on your mind. Speak as yourself, in the first person. One or two short sentences at a time. When you have nothing more to say, thank them and say goodbye."
+    "You have come to talk with someone about what is on your mind. Speak as yourself, in the first person. One or two "
+    "short sentences at a time. When you have nothing more to say, thank them and say goodbye."
 )
 RESPONDER_RULES: Final = (
     "You are talking with someone who has something on their mind. Listen and ask short questions. One or two short "
@@ -125,7 +126,8 @@ class Demo(Study):
         rows = list(bench.run.rows(FitRow))
         worst = max((abs(r.count - r.target_count) for r in rows if r.hard), default=0.0)
         lines = [
-            f"people: {bench.spec.people} drawn from {bench.spec.recipe}; hard quotas off by at most {worst:.0f} person(s)"
+            f"people: {bench.spec.people} drawn from {bench.spec.recipe}; "
+            f"hard quotas off by at most {worst:.0f} person(s)"
         ]
         lines += [
             f"  {r.margin:<22} {r.cell:<28} asked {r.target_share:6.1%}  got {r.count / bench.spec.people:6.1%}"

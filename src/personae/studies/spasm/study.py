@@ -1,4 +1,4 @@
-"""SPASM: sample people from a schema, craft them, let them talk under ECP and CONCAT with paired seeds, audit, measure."""
+"""SPASM: people from a schema, crafted, talk under ECP and CONCAT with paired seeds; audit, measure."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Spasm(Study):
                     subject="description",
                     verdict=str(written.reason or "kept"),
                     agreement="rule",
-                )  # fmt: skip
+                )
             )
             person = person.model_copy(update={"description": crafted})
         rows.append(
@@ -127,7 +127,7 @@ class Spasm(Study):
                 name=person.name,
                 role="client",
                 body=canonical_json(person.dump()),
-            )  # fmt: skip
+            )
         )
         return rows
 

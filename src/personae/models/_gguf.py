@@ -1,0 +1,399 @@
+"""GGUF models in this process.
+
+    exact      one call at a time; generation with prompts cut at message boundaries (`_generator`), scoring in rounds
+               fixed by the group (`_dense`, `_sequences`). Concurrency decides who waits, never what is computed.
+    batched    generation in several slots of the engine's server: faster, but the bits depend on who shares a batch.
+               Scoring is the same as in exact mode.
+
+Engines load on first use: opening a model, counting its tokens and showing a prompt cost no weights.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Literal, TypeVar
+
+import numpy as np
+
+from personae.core import CapabilityError, InputError, ModelError, derive_seed
+from personae.models._blas import blas_threads_known
+from personae.models._dense import DenseEngine, dense_fits
+from personae.models._generator import Generator
+from personae.models._ggufile import Header, read_header
+from personae.models._native import ENGINE, NativeModel, default_threads, engine_version
+from personae.models._prompt import ChatTemplate, Content, Control, Segment, content_ids, recognise_template, visible
+from personae.models._protocol import (
+    Capability,
+    Completion,
+    Determinism,
+    Embeddings,
+    GenerateRequest,
+    Generation,
+    OptionScores,
+    ScoreRequest,
+    Usage,
+)
+from personae.models._sequences import SequenceEngine
+from personae.models._server import EngineServer, loopback_server
+from personae.models._tree import Prompt, Scores
+from personae.models._turnstile import Turnstile
+from personae.models._weights import known_sha256, score_copy, scored_as
+
+__all__ = ["GgufModel", "loopback_server"]
+
+T = TypeVar("T")
+_SLOTS: Final = 8
+_REMEMBERED: Final = 4096
+_inside: ContextVar[tuple[_Session, ...]] = ContextVar("personae_gguf_sessions", default=())
+
+
+class GgufModel:
+    """A GGUF file that generates and scores.
+
+    Args:
+        reference: how users name it.
+        generate_path: file to generate with (Q8_0 is fastest on a CPU).
+        score_path: file to score on. A quantised one is copied to F16 in the cache first, where that is not too large.
+        mode: see the module's docstring.
+        threads: engine threads; None chooses by the load of the machine. Never changes a result in exact mode.
+        context: tokens that a prompt and its continuation may hold.
+
+    >>> from personae.models import open_model
+    >>> model = open_model("smollm2")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        reference: str,
+        generate_path: Path,
+        score_path: Path,
+        *,
+        mode: Literal["exact", "batched"] = "exact",
+        threads: int | None = None,
+        context: int = 2048,
+    ) -> None:
+        if threads is not None and threads < 1:
+            raise InputError(f"threads is {threads!r}, expected 1 or more.")
+        if context < 64:
+            raise InputError(f"context is {context!r}, expected at least 64 tokens.")
+        self._reference, self._mode, self._context = reference, mode, context
+        self._generate_path, self._score_path = Path(generate_path), Path(score_path)
+        self._threads = threads
+        self._turnstile = Turnstile()
+        self._loading = threading.RLock()
+        self._pieces: dict[Segment, tuple[int, ...]] = {}
+        self._generator: Generator | None = None
+        self._server: EngineServer | None = None
+        self._scorer: DenseEngine | SequenceEngine | None = None
+        self._vocabulary: NativeModel | None = None
+        self._closed = False
+        self._calls = ThreadPoolExecutor(self.parallel, "personae-gguf")
+        self._scoring = self._calls if mode == "exact" else ThreadPoolExecutor(1, "personae-score")
+
+    @property
+    def reference(self) -> str:
+        """How users name it."""
+        return self._reference
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """Generation and option scoring."""
+        return frozenset({Capability.GENERATE, Capability.SCORE})
+
+    @property
+    def determinism(self) -> Determinism:
+        """`exact`, or `replay` in batched mode."""
+        return "exact" if self._mode == "exact" else "replay"
+
+    @property
+    def parallel(self) -> int:
+        """Calls worth having in flight."""
+        return 1 if self._mode == "exact" else _SLOTS
+
+    @cached_property
+    def fingerprint(self) -> Mapping[str, str | int | float | bool]:
+        """Everything that can change an answer. Threads cannot, so they are not here."""
+        return {
+            "engine": ENGINE,
+            "engine_version": engine_version(),
+            "generate_sha256": known_sha256(self._generate_path),
+            "score_sha256": known_sha256(self._score_path),
+            "score_weights": scored_as(self._score_path),
+            "template": self.template.name,
+            "template_sha256": self.template.digest,
+            "mode": self._mode,
+            "context": self._context,
+            "slots": self.parallel,
+            "numpy": np.__version__,
+            "blas_pinned": blas_threads_known(),
+            "rules": "message-chunks-1, rounds-1",
+        }
+
+    @cached_property
+    def template(self) -> ChatTemplate:
+        """The chat template, recognised from the file."""
+        source = self._header.chat_template
+        return recognise_template(source, start="" if source else self._tokenizer.start)
+
+    @cached_property
+    def _header(self) -> Header:
+        return read_header(self._generate_path)
+
+    @property
+    def _tokenizer(self) -> NativeModel:
+        with self._loading:
+            self._check_open()
+            if self._vocabulary is None:
+                self._vocabulary = NativeModel(self._generate_path, vocab_only=True)
+            return self._vocabulary
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text on its own, control strings in it taken as text."""
+        return len(self._tokenizer.tokenize(text, special=False))
+
+    def prompt_tokens(self, request: GenerateRequest | ScoreRequest) -> tuple[tuple[int, ...], ...]:
+        """Token ids that the model will get, one group per message; the last opens the model's turn."""
+        turns = self.template.turns(request.messages, prefill=request.prefill, system_default=request.system_default)
+        return tuple(tuple(token for segment in turn for token in self._ids(segment)) for turn in turns)
+
+    def show_prompt(self, request: GenerateRequest | ScoreRequest) -> str:
+        """What the model will get: control text between ⟦ and ⟧, content as it is, options one a line."""
+        shown = visible(
+            self.template.render(request.messages, prefill=request.prefill, system_default=request.system_default)
+        )
+        if isinstance(request, ScoreRequest):
+            shown += "".join(f"\n  | {option}" for option in request.options)
+        return shown
+
+    async def generate(self, request: GenerateRequest) -> Generation:
+        """Continue a chat.
+
+        With a JSON schema the engine masks every token that would leave it. A schema together with a prefill is not
+        masked, because the engine's grammar can only start at the beginning of a value: check the answer.
+
+        Raises:
+            ModelError: the prompt does not fit, or the engine refused.
+        """
+        if request.n < 1 or request.sampling.max_tokens < 1:
+            raise InputError(f"n is {request.n!r} and max_tokens {request.sampling.max_tokens!r}, expected 1 or more.")
+        chunks = self.prompt_tokens(request)
+        prompt = sum(len(chunk) for chunk in chunks)
+        if prompt >= self._context:
+            raise ModelError(
+                f"the prompt holds {prompt} tokens, the context holds {self._context}.",
+                hint="Shorten the persona or the conversation, or open the model with a larger context.",
+            )
+        answers = [
+            await self._call(lambda stop, seed=self._seed(request, index): self._complete(request, chunks, seed, stop))
+            for index in range(request.n)
+        ] if self._mode == "exact" else await asyncio.gather(
+            *(
+                self._call(lambda stop, seed=self._seed(request, i): self._complete(request, chunks, seed, stop))
+                for i in range(request.n)
+            )
+        )  # fmt: skip
+        usage = Usage(
+            calls=request.n,
+            prompt=prompt * request.n,
+            prefilled=sum(prefilled for _, prefilled in answers),
+            generated=sum(completion.tokens for completion, _ in answers),
+        )
+        return Generation(tuple(completion for completion, _ in answers), usage)
+
+    async def score_options(self, requests: Sequence[ScoreRequest]) -> tuple[OptionScores, ...]:
+        """Exact log-probability of every option of every request; the requests are one group.
+
+        `usage.prompt` counts what one call per option would compute, `usage.prefilled` this group's share of what was.
+
+        Raises:
+            ModelError: a prompt does not fit.
+            InputError: an option without text.
+        """
+        if not requests:
+            return ()
+        prompts = [
+            Prompt(
+                tuple(token for turn in self.prompt_tokens(request) for token in turn),
+                tuple(self._ids(Content(option)) for option in request.options),
+            )
+            for request in requests
+        ]
+        scores = await self._call(lambda _: self._score(prompts), scoring=True)
+        share, rest = divmod(scores.computed, len(prompts))
+        return tuple(
+            OptionScores(
+                logprobs=logprobs,
+                tokens=tuple(len(option) for option in prompt.options),
+                approximate=False,
+                method=f"exact:{self._scorer_method}",
+                usage=Usage(
+                    calls=1,
+                    prompt=sum(len(prompt.ids) + len(option) - 1 for option in prompt.options),
+                    prefilled=share + (index < rest),
+                ),
+            )
+            for index, (prompt, logprobs) in enumerate(zip(prompts, scores.logprobs, strict=True))
+        )
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        """Not offered: hidden states of small chat models tell sentences apart poorly."""
+        raise CapabilityError(
+            f"{self._reference!r} does not embed ({len(texts)} texts given).",
+            hint="Use personae.models.open_encoder().",
+        )
+
+    def session(self, unit: str) -> AbstractAsyncContextManager[None]:
+        """Hold the model for one unit. In exact mode units take turns in the order they came, each from a clear cache.
+
+        Sessions of one model do not nest: an inner one joins the outer. In batched mode nothing is held.
+        """
+        return _Session(self, unit)
+
+    async def close(self) -> None:
+        """Wait for running calls and free all engines."""
+        if self._closed:
+            return
+        await asyncio.gather(*(asyncio.wrap_future(pool.submit(int)) for pool in {self._calls, self._scoring}))
+        self._closed = True
+        for pool in {self._calls, self._scoring}:
+            await asyncio.to_thread(pool.shutdown)
+        with self._loading:
+            for engine in (self._generator, self._server, self._scorer, self._vocabulary):
+                if engine is not None:
+                    engine.close()
+            self._generator = self._server = self._scorer = self._vocabulary = None
+
+    @staticmethod
+    def _seed(request: GenerateRequest, index: int) -> int:
+        return derive_seed(request.seed, "generate", request.replicate, index)
+
+    def _ids(self, segment: Segment) -> tuple[int, ...]:
+        known = self._pieces.get(segment)
+        if known is None:
+            if isinstance(segment, Control):
+                known = tuple(self._tokenizer.tokenize(segment.text, special=True))
+            else:
+                known = tuple(content_ids(segment.text, self._tokenizer))
+            if len(self._pieces) >= _REMEMBERED:
+                self._pieces.clear()
+            self._pieces[segment] = known
+        return known
+
+    async def _call(self, work: Callable[[threading.Event], T], *, scoring: bool = False) -> T:
+        """Run engine work off the event loop; in exact mode only when it is this caller's turn."""
+        self._check_open()
+        held = self._mode == "exact" and not any(s.holds(self) for s in _inside.get())
+        if held:
+            await self._turnstile.acquire()
+        stop = threading.Event()
+        try:
+            self._check_open()
+            pool = self._scoring if scoring else self._calls
+            return await asyncio.get_running_loop().run_in_executor(pool, work, stop)
+        except asyncio.CancelledError:
+            stop.set()
+            raise
+        finally:
+            if held:
+                self._turnstile.release()
+
+    def _complete(
+        self, request: GenerateRequest, chunks: Sequence[tuple[int, ...]], seed: int, stop: threading.Event
+    ) -> tuple[Completion, int]:
+        stops = (*request.sampling.stop, *self.template.stop)
+        schema = request.json_schema if not request.prefill else None
+        if self._mode == "exact" and schema is None:
+            made = self._generation_engine().generate(
+                chunks, request.sampling, seed=seed, stop=stops, cancelled=stop.is_set
+            )
+            return made.completion, made.prefilled
+        ids = [token for chunk in chunks for token in chunk]
+        return self._serving_engine().complete(ids, request.sampling, seed=seed, stop=stops, schema=schema)
+
+    def _generation_engine(self) -> Generator:
+        with self._loading:
+            if self._generator is None:
+                threads = self._threads or default_threads()
+                self._generator = Generator(self._generate_path, context=self._context, threads=threads)
+            return self._generator
+
+    def _serving_engine(self) -> EngineServer:
+        with self._loading:
+            if self._server is None:
+                self._server = EngineServer(
+                    self._generate_path,
+                    parallel=self.parallel,
+                    context=self._context,
+                    threads=self._threads or default_threads(),
+                    keep_prompts=self._mode == "batched",
+                )
+            return self._server
+
+    def _score(self, prompts: Sequence[Prompt]) -> Scores:
+        return self._scoring_engine().score(prompts)
+
+    def _scoring_engine(self) -> DenseEngine | SequenceEngine:
+        with self._loading:
+            if self._scorer is None:
+                path = score_copy(self._score_path)
+                header = read_header(path)
+                threads = self._threads or default_threads()
+                if dense_fits(header):
+                    self._scorer = DenseEngine(header, context=self._context, threads=threads)
+                else:
+                    self._scorer = SequenceEngine(path, context=self._context, threads=threads)
+            return self._scorer
+
+    @property
+    def _scorer_method(self) -> str:
+        return self._scorer.method if self._scorer is not None else ""
+
+    def _forget(self) -> None:
+        if self._generator is not None:
+            self._generator.forget()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ModelError(f"{self._reference!r} is closed.", hint="Open the model again.")
+
+
+class _Session:
+    """One unit's hold on a model."""
+
+    def __init__(self, model: GgufModel, unit: str) -> None:
+        self._model, self._unit = model, unit
+        self._active = self._owner = False
+
+    def holds(self, model: GgufModel) -> bool:
+        """Does this session keep others out of `model` now?"""
+        return self._active and self._model is model
+
+    async def __aenter__(self) -> None:
+        model = self._model
+        outer = _inside.get()
+        if model._mode == "batched" or any(session.holds(model) for session in outer):  # noqa: SLF001
+            return
+        await model._turnstile.acquire()  # noqa: SLF001
+        self._active = self._owner = True
+        _inside.set((*outer, self))
+        try:
+            await model._call(lambda _: model._forget())  # noqa: SLF001
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._owner:
+            self._active = self._owner = False
+            _inside.set(tuple(session for session in _inside.get() if session is not self))
+            self._model._turnstile.release()  # noqa: SLF001
