@@ -80,7 +80,7 @@ def test_dump_and_parse_are_inverse(name, age, traits, attributes):
 def test_an_old_file_is_upgraded():
     old = Persona.parse((FIXTURES / "persona_v0.json").read_text(encoding="utf-8"))
     assert old.schema_version == 1
-    assert old.name == "Maren Holt"
+    assert old.name == "Tilda Holt"
     assert old.get("social.occupation") == "harbour pilot"
     assert old.personal.big_five.scores() == {"conscientiousness": 64.5, "extraversion": 38.0}
     assert old.get("attributes.food.breakfast") == "crispbread with brown cheese"

@@ -47,7 +47,7 @@ def test_gallery_is_forty_people_of_all_ages_and_temperaments() -> None:
         assert max(scores) - min(scores) >= 25
 
 
-@pytest.mark.parametrize("ending", ["jsonl", "json", "yaml", "yml"])
+@pytest.mark.parametrize("ending", ["jsonl", "json", "yaml"])
 def test_what_is_saved_is_what_is_loaded(tmp_path: Path, ending: str) -> None:
     people = (*GALLERY, *Population("harbour_town", 5, 1))
     file = save_people(people, tmp_path / f"people.{ending}")
@@ -95,7 +95,7 @@ ANA = '{"names": {"full": "Ana Reis"}}'
         ("a.yaml", "- names: {full: A}\n- 7\n", SchemaError, ["a.yaml:2"]),
         ("a.json", "[" * 100_000, SchemaError, ["a.json", "nested too deeply"]),
         ("a.jsonl", "[" * 100_000, SchemaError, ["a.jsonl:1"]),
-        ("a.yaml", "[" * 5_000, InputError, ["a.yaml", "nested too deeply"]),
+        ("a.yaml", "[" * 1_200, InputError, ["a.yaml", "nested too deeply"]),
         ("a.csv", "x", InputError, [".csv", ".jsonl"]),
     ],
 )

@@ -49,7 +49,7 @@ def test_two_speakers_alternate_until_the_cap_and_the_reason_is_recorded() -> No
 
 def test_alternation_refuses_three() -> None:
     scene = Scene((speaker("a"), speaker("b"), speaker("c")), scheduler=Alternating())
-    with pytest.raises(ValueError, match="two participants"):
+    with pytest.raises(InputError, match="two participants"):
         run(scene)
 
 

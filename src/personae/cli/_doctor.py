@@ -25,39 +25,51 @@ _EXTRAS: Final[tuple[tuple[str, str, str], ...]] = (
 @guarded
 def doctor(as_json: Json = False, debug: Debug = False) -> None:
     """Say what is installed, what is missing, and the exact line that installs it."""
-    from personae.models import list_weights, minilm_tokenizer_path, models_dir
-
     reply = Reply(as_json=as_json)
-    parts: list[dict[str, Any]] = []
-    for package, extra, what in _EXTRAS:
-        here = find_spec(package) is not None
-        parts.append(
-            {
-                "part": package,
-                "for": what,
-                "state": _version(package) if here else "missing",
-                "fix": "" if here else f"pip install 'personae[{extra}]'",
-            }
-        )
+    parts = [*_packages(), *_weights()]
+    machine = _machine()
+    for key, value in machine.items():
+        reply.line(f"{key:>14}: {value}")
+    reply.line()
+    reply.table(parts, ("part", "for", "state", "fix"))
+    reply.done({"machine": machine, "parts": parts})
+
+
+def _packages() -> list[dict[str, str]]:
+    """Optional packages, and the extra that brings each."""
+    return [
+        _part(package, what, _version(package) if find_spec(package) else None, f"pip install 'personae[{extra}]'")
+        for package, extra, what in _EXTRAS
+    ]
+
+
+def _weights() -> list[dict[str, str]]:
+    """Weights in the user's cache."""
+    from personae.models import list_weights, minilm_tokenizer_path
+
+    parts: list[dict[str, str]] = []
     for row in list_weights():
-        parts.append(
-            {
-                "part": f"weights: {row.name}",
-                "for": "embedded language model",
-                "state": row.problem or ("present" if row.present else "missing"),
-                "fix": "" if row.present and not row.problem else f"personae models get {row.name}",
-            }
+        part = _part(
+            f"weights: {row.name}",
+            "embedded language model",
+            "present" if row.present else None,
+            f"personae models get {row.name}",
         )
-    tokenizer = minilm_tokenizer_path().exists()
-    parts.append(
-        {
-            "part": "weights: minilm",
-            "for": "sentence encoder's tokenizer",
-            "state": "present" if tokenizer else "missing",
-            "fix": "" if tokenizer else "personae models get minilm",
-        }
-    )
-    machine = {
+        parts.append(
+            part | {"state": row.problem, "fix": f"personae models get {row.name} --force"} if row.problem else part
+        )
+    here = "present" if minilm_tokenizer_path().exists() else None
+    return [*parts, _part("weights: minilm", "sentence encoder's tokenizer", here, "personae models get minilm")]
+
+
+def _part(name: str, what: str, state: str | None, fix: str) -> dict[str, str]:
+    return {"part": name, "for": what, "state": state or "missing", "fix": "" if state else fix}
+
+
+def _machine() -> dict[str, Any]:
+    from personae.models import models_dir
+
+    return {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
@@ -67,11 +79,6 @@ def doctor(as_json: Json = False, debug: Debug = False) -> None:
         "free disk": f"{_free_gib(models_dir()):.1f} GiB",
         "API key": "set" if os.environ.get("PERSONAE_API_KEY") or os.environ.get("OPENAI_API_KEY") else "not set",
     }
-    for key, value in machine.items():
-        reply.line(f"{key:>14}: {value}")
-    reply.line()
-    reply.table(parts, ("part", "for", "state", "fix"))
-    reply.done({"machine": machine, "parts": parts})
 
 
 def _version(package: str) -> str:

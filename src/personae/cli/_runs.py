@@ -33,7 +33,8 @@ def digest(folder: Folder, as_json: Json = False, debug: Debug = False) -> None:
     from personae.runs import open_run
 
     reply = Reply(as_json=as_json)
-    value = open_run(folder).digest()
+    with open_run(folder) as run:
+        value = run.digest()
     reply.line(value)
     reply.done({"digest": value})
 
@@ -46,7 +47,8 @@ def compare(first: Folder, second: Folder, as_json: Json = False, debug: Debug =
     from personae.runs import open_run
 
     reply = Reply(as_json=as_json)
-    found = compare_runs(open_run(first), open_run(second))
+    with open_run(first) as run_a, open_run(second) as run_b:
+        found = compare_runs(run_a, run_b)
     reply.line("identical" if found.identical else f"different: {found.digest_a} / {found.digest_b}")
     for table in found.different:
         reply.line(

@@ -85,8 +85,9 @@ async def validate_closing_judge(judge: YesNoJudge, *, unit: str) -> list[Judgem
     labels = [i.closing for i in items]
     scores = classifier_scores(labels, said)
     kappa = cohen_kappa(labels, said)
+    interval = f"[{kappa.interval.low:.2f}, {kappa.interval.high:.2f}]" if kappa.interval.known else "(no interval)"
     agreement = (
-        f"kappa {kappa.value:.2f} [{kappa.interval.low:.2f}, {kappa.interval.high:.2f}], precision "
+        f"kappa {kappa.value:.2f} {interval}, precision "
         f"{scores.precision.value:.2f}, recall {scores.recall.value:.2f}, n = {len(items)}, author-labelled"
     )
     if kappa.value < JUDGE_THRESHOLD:

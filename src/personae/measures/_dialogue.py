@@ -19,13 +19,12 @@ import numpy as np
 from personae.core import ConversationRow, Measurement, Persona, TurnRow, derive_rng, derive_seed, plain
 from personae.measures._make import Direction, Maker, adjusted
 from personae.statistics import (
-    Estimate,
     TestResult,
     mean_interval,
     paired_interval,
+    proportion_interval,
     proportion_upper_bound,
     sign_flip_test,
-    wilson_interval,
 )
 from personae.text import (
     Role,
@@ -112,9 +111,12 @@ def echo_copy(talk: Talk, others: Sequence[Talk], *, seed: int) -> float:
     turns of the partner's role drawn from `others`.
     """
     rng = derive_rng(seed, "control", talk.head.conversation)
+    pool: dict[str, list[str]] = defaultdict(list)
+    for turn in (t for other in others for t in other.turns):
+        pool[turn.role].append(turn.text)
     copies: list[float] = []
     for before, turn in _answered(talk):
-        copied = directional_copy(turn.text, before.text, _controls(others, before.role, rng)).value
+        copied = directional_copy(turn.text, before.text, _controls(pool[before.role], rng)).value
         if copied is not None:
             copies.append(copied)
     return float(np.mean(copies)) if copies else float("nan")
@@ -134,9 +136,8 @@ def _answered(talk: Talk) -> list[tuple[TurnRow, TurnRow]]:
     return [(b, t) for b, t in zip(talk.turns, talk.turns[1:], strict=False) if b.speaker != t.speaker]
 
 
-def _controls(others: Sequence[Talk], role: str, rng: np.random.Generator) -> list[str]:
-    """Turns of the same role from other people's conversations."""
-    pool = [t.text for talk in others for t in talk.turns if t.role == role]
+def _controls(pool: Sequence[str], rng: np.random.Generator) -> list[str]:
+    """A few turns of the same role from other people's conversations."""
     if not pool:
         return []
     return [pool[int(k)] for k in rng.integers(0, len(pool), size=CONTROL_TURNS)]
@@ -291,19 +292,17 @@ def _endings(make: Maker, all_talks: Sequence[Talk]) -> list[Measurement]:
     out: list[Measurement] = []
     for condition in sorted({t.head.condition for t in all_talks}):
         members = [t for t in all_talks if t.head.condition == condition]
-        natural = sum(t.head.end_reason.startswith("closed") for t in members)
-        n = len(members)
+        natural = [float(t.head.end_reason.startswith("closed")) for t in members]
         reasons: dict[str, int] = defaultdict(int)
         for t in members:
             reasons[t.head.end_reason] += 1
-        found = Estimate(natural / n, wilson_interval(natural, n), n, n)
         out.append(
             make.estimate(
                 f"natural_end.{condition}",
                 f"Conversations that ended by themselves, {condition}",
-                found,
+                proportion_interval(natural, [t.head.persona_id for t in members]),
                 unit="share",
-                method="Wilson interval over conversations",
+                method="share of conversations, Wilson interval over people",
                 condition=condition,
                 note="; ".join(f"{r}: {c}" for r, c in sorted(reasons.items())) + ".",
             )

@@ -33,19 +33,21 @@ def closing_rule_measurements(judgements: Sequence[JudgementRow], *, model: str,
                 validated=f"author-labelled, n = {found.n}",
             )
         )
-    for judged in (j for j in judgements if j.judge == "ended" and j.condition == "labelled set"):
-        out.append(
-            Maker(model=model, seed=seed, cluster="labelled turn").number(
-                "termination_judge.kappa",
-                "End judge against the labelled set",
-                judged.value,
-                unit="kappa",
-                n=found.n,
-                method="likelihood yes/no judge",
-                reason="interval in the note",
-                note=judged.agreement,
-            )
+    asked = Maker(model=model, seed=seed, cluster="labelled turn")
+    out.extend(
+        asked.number(
+            "termination_judge.kappa",
+            "End judge against the labelled set",
+            judged.value,
+            unit="kappa",
+            n=found.n,
+            method="likelihood yes/no judge",
+            reason="interval in the note",
+            note=judged.agreement,
         )
+        for judged in judgements
+        if judged.judge == "ended" and judged.condition == "labelled set"
+    )
     return out
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -55,7 +55,7 @@ def blas_threads_known() -> bool:
 
 
 @contextmanager
-def one_blas_thread() -> Iterator[None]:
+def one_blas_thread() -> Generator[None]:
     """Hold BLAS at one thread; the number from before comes back when the last holder leaves."""
     global _depth, _before  # noqa: PLW0603  (the setting itself is global to the process)
     control = _control()

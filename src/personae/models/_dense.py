@@ -15,6 +15,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -41,7 +42,7 @@ Ints: TypeAlias = NDArray[np.int64]
 _LARGEST: Final = 600_000_000
 """Weights. Beyond it the float32 copy in memory (four bytes each) is too large, and the compiled engine scores."""
 
-_ROUND: Final = 256
+_ROUND: Final = 192
 """Tokens of a round: large enough for the matrix products, small enough for the caches."""
 
 _LOGIT_ROWS: Final = 128
@@ -171,7 +172,7 @@ class DenseEngine:
                 end = at + 1
                 while not rounds[at].extends and end < len(rounds) and not rounds[end].extends:
                     end += 1
-                for part in pool.map(lambda item: self._round(item, tree, spine), rounds[at:end]):
+                for part in pool.map(partial(self._round, tree=tree, spine=spine), rounds[at:end]):
                     found.update(part)
                 at = end
         return found
@@ -203,10 +204,16 @@ class DenseEngine:
     def _project(self, x: Floats, layer: Layer, cos: Floats, sin: Floats) -> tuple[Floats, Floats, Floats]:
         """Queries (n, key heads, group, head), keys and values (n, key heads, head); the first two rotated."""
         n, turned = len(x), self._heads + self._key_heads
-        heads = (self._normal(x, layer.attn_norm) @ layer.qkv.T).reshape(n, turned + self._key_heads, self._head)
-        left, right = np.split(heads[:, :turned], 2, axis=-1)
-        rotated = np.concatenate([left * cos - right * sin, left * sin + right * cos], axis=-1)
-        q = rotated[:, : self._heads] * np.float32(self._head**-0.5)
+        heads: Floats = (self._normal(x, layer.attn_norm) @ layer.qkv.T).reshape(
+            n, turned + self._key_heads, self._head
+        )
+        half = self._head // 2
+        left, right = heads[:, :turned, :half], heads[:, :turned, half:]
+        rotated = np.empty((n, turned, self._head), np.float32)
+        rotated[..., :half] = left * cos - right * sin
+        rotated[..., half:] = left * sin + right * cos
+        rotated[:, : self._heads] *= np.float32(self._head**-0.5)
+        q = rotated[:, : self._heads]
         return q.reshape(n, self._key_heads, -1, self._head), rotated[:, self._heads :], heads[:, turned:]
 
     def _normal(self, x: Floats, weight: Floats) -> Floats:

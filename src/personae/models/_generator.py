@@ -8,8 +8,7 @@ whoever spoke in between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -95,10 +94,14 @@ class Generator:
                 f"the prompt holds {length} tokens, the context holds {self.context}.",
                 hint="Shorten the persona or the conversation, or open the model with a larger context.",
             )
-        with self._sampler(sampling, seed, [t for chunk in chunks for t in chunk]) as sampler:
+        sampler = _Sampler(self._engine, sampling, seed)
+        try:
+            sampler.remember(token for chunk in chunks for token in chunk)
             slot, prefilled = self._prefill(chunks, cancelled)
             limit = min(sampling.max_tokens, room)
             text, reason, count = self._continue(slot, length, sampler, limit, stop, cancelled)
+        finally:
+            sampler.free()
         if not text.strip():
             reason = "empty"
         return Generated(Completion(text, reason, count), prefilled)
@@ -181,17 +184,6 @@ class Generator:
             self._engine.run(step.at(token, at + count, slot))
         return _text(written), "length", limit
 
-    @contextmanager
-    def _sampler(self, sampling: Sampling, seed: int, prompt: list[int]) -> Iterator[_Sampler]:
-        sampler = _Sampler(self._engine, sampling, seed)
-        try:
-            if sampling.repeat_penalty != 1:
-                for token in prompt[-_PENALISED:]:
-                    sampler.accept(token)
-            yield sampler
-        finally:
-            sampler.free()
-
 
 class _Step:
     """A batch of one token, laid out once."""
@@ -215,13 +207,14 @@ class _Sampler:
 
     def __init__(self, engine: NativeContext, sampling: Sampling, seed: int) -> None:
         self._lib, self._engine = engine.lib, engine
+        self._penalised = sampling.repeat_penalty != 1
         self._chain: int = self._lib.llama_sampler_chain_init(self._lib.llama_sampler_chain_default_params())
         for part in self._parts(sampling, seed):
             self._lib.llama_sampler_chain_add(self._chain, part)
 
     def _parts(self, sampling: Sampling, seed: int) -> Iterator[int]:
         lib = self._lib
-        if sampling.repeat_penalty != 1:
+        if self._penalised:
             yield lib.llama_sampler_init_penalties(_PENALISED, sampling.repeat_penalty, 0.0, 0.0)
         if sampling.temperature <= 0:
             yield lib.llama_sampler_init_greedy()
@@ -235,9 +228,11 @@ class _Sampler:
         yield lib.llama_sampler_init_temp(sampling.temperature)
         yield lib.llama_sampler_init_dist(seed & 0x7FFFFFFF)
 
-    def accept(self, token: int) -> None:
-        """Tell the penalty about a token that was not sampled."""
-        self._lib.llama_sampler_accept(self._chain, token)
+    def remember(self, tokens: Iterable[int]) -> None:
+        """Tell the repeat penalty about the prompt."""
+        if self._penalised:
+            for token in list(tokens)[-_PENALISED:]:
+                self._lib.llama_sampler_accept(self._chain, token)
 
     def next(self) -> int:
         """Draw the next token after the last batch."""

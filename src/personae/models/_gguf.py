@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Literal, TypeVar
 
 import numpy as np
@@ -52,7 +52,18 @@ __all__ = ["GgufModel", "loopback_server"]
 T = TypeVar("T")
 _SLOTS: Final = 8
 _REMEMBERED: Final = 4096
-_inside: ContextVar[tuple[_Session, ...]] = ContextVar("personae_gguf_sessions", default=())
+_inside: ContextVar[tuple[_Ticket, ...]] = ContextVar("personae_gguf_sessions", default=())
+
+
+@dataclass(slots=True, eq=False)
+class _Ticket:
+    """Says that the task that carries it holds `model`."""
+
+    model: GgufModel
+    valid: bool = True
+
+    def opens(self, model: GgufModel) -> bool:
+        return self.valid and self.model is model
 
 
 class GgufModel:
@@ -191,15 +202,15 @@ class GgufModel:
                 f"the prompt holds {prompt} tokens, the context holds {self._context}.",
                 hint="Shorten the persona or the conversation, or open the model with a larger context.",
             )
-        answers = [
-            await self._call(lambda stop, seed=self._seed(request, index): self._complete(request, chunks, seed, stop))
-            for index in range(request.n)
-        ] if self._mode == "exact" else await asyncio.gather(
-            *(
-                self._call(lambda stop, seed=self._seed(request, i): self._complete(request, chunks, seed, stop))
-                for i in range(request.n)
-            )
-        )  # fmt: skip
+
+        async def answer(index: int) -> tuple[Completion, int]:
+            seed = derive_seed(request.seed, "generate", request.replicate, index)
+            return await self._call(lambda stop: self._complete(request, chunks, seed, stop))
+
+        if self._mode == "exact":
+            answers = [await answer(index) for index in range(request.n)]
+        else:
+            answers = await asyncio.gather(*(answer(index) for index in range(request.n)))
         usage = Usage(
             calls=request.n,
             prompt=prompt * request.n,
@@ -255,7 +266,26 @@ class GgufModel:
 
         Sessions of one model do not nest: an inner one joins the outer. In batched mode nothing is held.
         """
-        return _Session(self, unit)
+        del unit  # every unit is treated alike
+        return self._session()
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncGenerator[None]:
+        outer = _inside.get()
+        if self._mode == "batched" or any(ticket.opens(self) for ticket in outer):
+            yield
+            return
+        await self._turnstile.acquire()
+        ticket = _Ticket(self)
+        _inside.set((*outer, ticket))
+        try:
+            await self._call(lambda _: self._forget())
+            yield
+        finally:
+            # Tasks that were started inside and still run have the ticket in their context: it opens nothing now.
+            ticket.valid = False
+            _inside.set(tuple(held for held in _inside.get() if held is not ticket))
+            self._turnstile.release()
 
     async def close(self) -> None:
         """Wait for running calls and free all engines."""
@@ -270,10 +300,6 @@ class GgufModel:
                 if engine is not None:
                     engine.close()
             self._generator = self._server = self._scorer = self._vocabulary = None
-
-    @staticmethod
-    def _seed(request: GenerateRequest, index: int) -> int:
-        return derive_seed(request.seed, "generate", request.replicate, index)
 
     def _ids(self, segment: Segment) -> tuple[int, ...]:
         known = self._pieces.get(segment)
@@ -290,8 +316,8 @@ class GgufModel:
     async def _call(self, work: Callable[[threading.Event], T], *, scoring: bool = False) -> T:
         """Run engine work off the event loop; in exact mode only when it is this caller's turn."""
         self._check_open()
-        held = self._mode == "exact" and not any(s.holds(self) for s in _inside.get())
-        if held:
+        waits = self._mode == "exact" and not any(ticket.opens(self) for ticket in _inside.get())
+        if waits:
             await self._turnstile.acquire()
         stop = threading.Event()
         try:
@@ -302,7 +328,7 @@ class GgufModel:
             stop.set()
             raise
         finally:
-            if held:
+            if waits:
                 self._turnstile.release()
 
     def _complete(
@@ -363,37 +389,3 @@ class GgufModel:
     def _check_open(self) -> None:
         if self._closed:
             raise ModelError(f"{self._reference!r} is closed.", hint="Open the model again.")
-
-
-class _Session:
-    """One unit's hold on a model."""
-
-    def __init__(self, model: GgufModel, unit: str) -> None:
-        self._model, self._unit = model, unit
-        self._active = self._owner = False
-
-    def holds(self, model: GgufModel) -> bool:
-        """Does this session keep others out of `model` now?"""
-        return self._active and self._model is model
-
-    async def __aenter__(self) -> None:
-        model = self._model
-        outer = _inside.get()
-        if model._mode == "batched" or any(session.holds(model) for session in outer):  # noqa: SLF001
-            return
-        await model._turnstile.acquire()  # noqa: SLF001
-        self._active = self._owner = True
-        _inside.set((*outer, self))
-        try:
-            await model._call(lambda _: model._forget())  # noqa: SLF001
-        except BaseException:
-            await self.__aexit__(None, None, None)
-            raise
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._owner:
-            self._active = self._owner = False
-            _inside.set(tuple(session for session in _inside.get() if session is not self))
-            self._model._turnstile.release()  # noqa: SLF001

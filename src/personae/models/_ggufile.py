@@ -10,7 +10,7 @@ import hashlib
 import mmap
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,7 +166,7 @@ def read_header(path: Path | str) -> Header:
 
 
 @contextmanager
-def _mapped(descriptor: int) -> Iterator[mmap.mmap]:
+def _mapped(descriptor: int) -> Generator[mmap.mmap]:
     buffer = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
     try:
         yield buffer

@@ -36,7 +36,7 @@ _INSTALL: Final = f"Run: pip install {ENGINE}=={PINNED}"
 class ModelParams(Structure):
     """`llama_model_params`."""
 
-    _fields_ = [  # noqa: RUF012  (the form ctypes asks for)
+    _fields_ = [
         ("devices", c_void_p), ("buffer_overrides", c_void_p), ("n_gpu_layers", c_int32), ("split_mode", c_int32),
         ("load_mode", c_int32), ("lazy_mode", c_int32), ("main_gpu", c_int32), ("tensor_split", c_void_p),
         ("progress", c_void_p), ("progress_data", c_void_p), ("overrides", c_void_p), ("vocab_only", c_bool),
@@ -48,7 +48,7 @@ class ModelParams(Structure):
 class ContextParams(Structure):
     """`llama_context_params`."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("n_ctx", c_uint32), ("n_batch", c_uint32), ("n_ubatch", c_uint32), ("n_seq_max", c_uint32),
         ("n_rs_seq", c_uint32), ("n_outputs_max", c_uint32), ("n_outputs_max_per_seq", c_uint32),
         ("n_threads", c_int32), ("n_threads_batch", c_int32), ("context_type", c_int32), ("rope_scaling", c_int32),
@@ -65,7 +65,7 @@ class ContextParams(Structure):
 class Batch(Structure):
     """`llama_batch`."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("n_tokens", c_int32), ("token", c_void_p), ("embd", c_void_p), ("pos", c_void_p), ("n_seq_id", c_void_p),
         ("seq_id", c_void_p), ("logits", c_void_p),
     ]  # fmt: skip
@@ -74,7 +74,7 @@ class Batch(Structure):
 class ChainParams(Structure):
     """`llama_sampler_chain_params`."""
 
-    _fields_ = [("no_perf", c_bool)]  # noqa: RUF012
+    _fields_ = [("no_perf", c_bool)]
 
 
 _P, _I = c_void_p, c_int32
@@ -244,10 +244,10 @@ class NativeModel:
             return []
         raw = text.encode("utf-8", "replace")
         room = np.empty(len(raw) + 8, np.int32)
-        found = self.lib.llama_tokenize(self.vocab, raw, len(raw), room.ctypes.data, len(room), False, special)
+        found = self.lib.llama_tokenize(self.vocab, raw, len(raw), room.ctypes.data, len(room), 0, special)
         if found < 0:
             room = np.empty(-found, np.int32)
-            found = self.lib.llama_tokenize(self.vocab, raw, len(raw), room.ctypes.data, len(room), False, special)
+            found = self.lib.llama_tokenize(self.vocab, raw, len(raw), room.ctypes.data, len(room), 0, special)
         if found < 0:
             raise ModelError(f"the tokenizer failed on {text[:60]!r}.", hint="Shorten the text.")
         return room[:found].tolist()
@@ -257,10 +257,10 @@ class NativeModel:
         known = self._pieces.get(token)
         if known is None:
             room = ctypes.create_string_buffer(256)
-            size = self.lib.llama_token_to_piece(self.vocab, token, room, len(room), 0, False)
+            size = self.lib.llama_token_to_piece(self.vocab, token, room, len(room), 0, 0)
             if size < 0:
                 room = ctypes.create_string_buffer(-size)
-                size = self.lib.llama_token_to_piece(self.vocab, token, room, len(room), 0, False)
+                size = self.lib.llama_token_to_piece(self.vocab, token, room, len(room), 0, 0)
             known = self._pieces[token] = room.raw[: max(0, size)]
         return known
 
@@ -367,7 +367,7 @@ class NativeContext:
 
     def clear(self) -> None:
         """Forget all sequences."""
-        self.lib.llama_memory_clear(self.memory, True)
+        self.lib.llama_memory_clear(self.memory, 1)
 
     def copy(self, source: int, target: int, length: int) -> None:
         """Let a sequence share the first `length` tokens of another."""

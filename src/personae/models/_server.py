@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -136,7 +136,7 @@ def _is_json(text: str) -> bool:
 
 
 @contextmanager
-def loopback_server(path: Path | str, parallel: int = 1, *, context: int = 2048) -> Iterator[str]:
+def loopback_server(path: Path | str, parallel: int = 1, *, context: int = 2048) -> Generator[str]:
     """The engine's OpenAI-compatible endpoint for a GGUF file on this machine, while the block runs.
 
     Yields its base URL, such as `http://127.0.0.1:40123/v1`.

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -39,8 +39,8 @@ from personae.core import (
 )
 from personae.models._ggufile import F16, F32, CopyType, read_header, sha256_file, write_copy
 
-WeightsKind = Literal["generate", "score", "q8_0", "f16"]
-"""What the weights are for, or the number format of that copy."""
+WeightsKind = Literal["generate", "score"]
+"""What the weights are for."""
 
 Progress = Callable[[str], None]
 
@@ -49,10 +49,7 @@ _SCHEMA: Final = 1
 _LARGEST_COPY: Final = 4 * 2**30
 """Bytes. A user's model whose F16 copy would be larger is scored on the file as given."""
 
-_FORMATS: Final[Mapping[str, CopyType]] = MappingProxyType({"generate": "Q8_0", "score": "F16"})
-_JOBS: Final[Mapping[str, str]] = MappingProxyType(
-    {"generate": "generate", "score": "score", "q8_0": "generate", "f16": "score"}
-)
+_FORMATS: Final[Mapping[WeightsKind, CopyType]] = MappingProxyType({"generate": "Q8_0", "score": "F16"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +154,10 @@ def weights_path(name: str, kind: WeightsKind) -> Path:
         VersionError: it was cached by another release.
         StorageError: the cache is damaged.
     """
-    if kind not in _JOBS:
-        raise UnknownKeyError.of(kind, _JOBS, where="weights_path")
+    if kind not in _FORMATS:
+        raise UnknownKeyError.of(kind, _FORMATS, where="weights_path")
     manifest = read_manifest(name)
-    entry = manifest.files[_JOBS[kind]]
+    entry = manifest.files[kind]
     path = models_dir() / name / entry.file
     if not path.is_file() or path.stat().st_size != entry.bytes:
         raise _damaged(path, name, "is missing or has another size than when it was written")
@@ -212,7 +209,7 @@ def _status(known: KnownWeights) -> WeightsStatus:
     present, problem = True, ""
     try:
         for job in _FORMATS:
-            weights_path(known.name, "score" if job == "score" else "generate")
+            weights_path(known.name, job)
     except MissingWeightsError:
         present = False
     except (StorageError, VersionError) as error:
@@ -426,7 +423,7 @@ def _write_text(path: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
+def _disk_errors(folder: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
@@ -444,7 +441,7 @@ def _disk_errors(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Generator[None]:
     """Let one process at a time make copies. Where file locks do not exist, the final rename still is atomic."""
     with path.open("a") as file:
         try:

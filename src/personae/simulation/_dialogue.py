@@ -6,6 +6,7 @@ between them can only come from what the actors saw.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -90,9 +91,7 @@ async def converse(
         )
         if dialogue.probes:
             items = probe_items(persona, pool, seed=seed)
-            own = [e.index + 1 for e in log.said_by(CLIENT)]
-            moments = dict(zip(_MOMENTS, (own[0], own[len(own) // 2], own[-1]), strict=True)) if own else {}
-            for moment, at in moments.items():
+            for moment, at in probe_moments([e.index + 1 for e in log.said_by(CLIENT)]).items():
                 rows += await probe(
                     client,
                     log,
@@ -106,3 +105,14 @@ async def converse(
                     tags=tags,
                 )
     return rows
+
+
+def probe_moments(after: Sequence[int]) -> dict[Literal["first", "middle", "last"], int]:
+    """Where to fork, given the log's length after each client line; two moments never share a place.
+
+    Somebody who spoke once has a first line and no last: drift from a line to itself would be a made-up zero.
+    """
+    places = dict(zip(_MOMENTS, (after[0], after[len(after) // 2], after[-1]), strict=True)) if after else {}
+    if len(after) < 2:
+        return {m: at for m, at in places.items() if m == "first"}
+    return {m: at for m, at in places.items() if m != "middle" or at not in {after[0], after[-1]}}

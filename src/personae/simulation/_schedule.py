@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from personae.core import Conversation
+from personae.core import Conversation, InputError
 
 
 class Scheduler(Protocol):
@@ -37,8 +37,10 @@ class Alternating(RoundRobin):
         """The other one.
 
         Raises:
-            ValueError: the scene does not have exactly two participants.
+            InputError: the scene does not have exactly two participants.
         """
         if len(conversation.participants) != 2:
-            raise ValueError(f"alternation needs two participants, got {conversation.participants!r}; use RoundRobin")
+            raise InputError(
+                f"alternation needs two participants, got {conversation.participants!r}.", hint="Use RoundRobin."
+            )
         return RoundRobin.next(self, conversation)

@@ -100,7 +100,18 @@ class Bench:
     @cached_property
     def people(self) -> dict[tuple[str, str], Persona]:
         """Committed people by (role, persona id)."""
-        return {(r.role, r.persona_id): Persona.parse(r.body) for r in self.run.rows(PersonaRow)}
+        return {(r.role, r.persona_id): Persona.parse(r.body) for r in self._rows}
+
+    @cached_property
+    def _rows(self) -> tuple[PersonaRow, ...]:
+        return tuple(sorted(self.run.rows(PersonaRow), key=lambda r: r.k))
+
+    @cached_property
+    def _by_role(self) -> dict[str, list[Persona]]:
+        out: dict[str, list[Persona]] = {}
+        for row in self._rows:
+            out.setdefault(row.role, []).append(self.people[row.role, row.persona_id])
+        return out
 
     @property
     def reference(self) -> str:
@@ -110,8 +121,7 @@ class Bench:
 
     def with_role(self, role: str) -> list[Persona]:
         """Committed people of one role, in the order they were drawn."""
-        rows = sorted((r for r in self.run.rows(PersonaRow) if r.role == role), key=lambda r: r.k)
-        return [self.people[role, r.persona_id] for r in rows]
+        return list(self._by_role.get(role, ()))
 
 
 class Study(ABC):
@@ -133,6 +143,10 @@ class Study(ABC):
     def card(cls) -> Card:
         """The card of claims."""
         return Card.model_validate(yaml.safe_load((cls.folder() / "card.yaml").read_text("utf-8")))
+
+    def check(self, spec: Any) -> None:
+        """Raise now what would otherwise be missing only when the work is done (an encoder's weights, say)."""
+        del spec
 
     @abstractmethod
     def plan(self, spec: Any, seed: int) -> Sequence[Stage]:

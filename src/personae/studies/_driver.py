@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from personae.core import (
     ConversationRow,
@@ -20,9 +20,10 @@ from personae.core import (
     ResponseRow,
     Row,
     TurnRow,
+    UnknownKeyError,
 )
-from personae.formats import FORMATS, Export, Format, export_run
-from personae.models import Model, open_model, teach, wrap_model
+from personae.formats import FORMATS, Export, export_run
+from personae.models import Model, open_model, parse_reference, teach, wrap_model
 from personae.reports import write_report
 from personae.runs import Caps, Run, Summary, Unit, execute, open_run, progress_for
 from personae.studies._base import Bench, Stage, Study, StudySpec, studies
@@ -85,7 +86,7 @@ class Finished:
             "",
             "next:",
             f"  personae run show {self.folder}",
-            "  personae chat Maren",
+            "  personae chat Tilda",
             f"  personae export {self.folder} --formats chat",
         ]
 
@@ -105,6 +106,7 @@ class Finished:
 def plan_of(order: Order) -> list[dict[str, Any]]:
     """Stages with their units and calls; nothing is run."""
     study, spec = order.resolve()
+    parse_reference(order.model)
     return [{"stage": s.name, "units": len(s.units), "calls": s.calls} for s in study.plan(spec, order.seed)]
 
 
@@ -117,29 +119,20 @@ async def run_study(order: Order, *, say: Say, note: Say) -> Finished:
     """
     began, cpu = time.monotonic(), time.process_time()
     study, spec = order.resolve()
+    study.check(spec)
     exactness: Exactness = "exact" if order.exactness == "exact" else "batched"
     bare = open_model(order.model, cache="off", mode=exactness)
-    run = Run.create_or_resume(
-        order.out,
-        study=study.name,
-        spec=spec.model_dump(mode="json"),
-        seed=order.seed,
-        model={"reference": bare.reference, **bare.fingerprint},
-        determinism=bare.determinism,
-    )
-    with run:
-        model = wrap_model(bare, cache=_cache(order), log=run.calls)
-        try:
-            say(f"{study.card().title}")
-            say(
-                f"model {model.reference} ({model.determinism}), seed {order.seed}, "
-                f"load {os.getloadavg()[0]:.2f}, into {order.out}"
-            )
-            await _stages(order, study, spec, run, model, say=say, note=note)
-            bench = Bench(model, run, order.seed, spec)
-            measured = _measure(study, bench)
-            report = write_report(study.page(bench, measured), run.path / "report" / "index.html")
-            exports = _files(export_run(run, run.path / "exports"))
+    try:
+        run = Run.create_or_resume(
+            order.out,
+            study=study.name,
+            spec=spec.model_dump(mode="json"),
+            seed=order.seed,
+            model={"reference": bare.reference, **bare.fingerprint},
+            determinism=bare.determinism,
+        )
+        with run:
+            measured, report, exports = await _fill(order, study, spec, run, bare, say=say, note=note)
             run.complete()
             return Finished(
                 folder=run.path,
@@ -150,8 +143,28 @@ async def run_study(order: Order, *, say: Say, note: Say) -> Finished:
                 seconds=time.monotonic() - began,
                 cpu_seconds=time.process_time() - cpu,
             )
-        finally:
-            await model.close()
+    finally:
+        await bare.close()
+
+
+async def _fill(
+    order: Order, study: Study, spec: StudySpec, run: Run, bare: Model, *, say: Say, note: Say
+) -> tuple[list[Measurement], Path, list[Path]]:
+    """Stages, measurements, report, exports."""
+    model = wrap_model(bare, cache=_cache(order), log=run.calls)
+    try:
+        say(study.card().title)
+        say(
+            f"model {model.reference} ({model.determinism}), seed {order.seed}, "
+            f"load {os.getloadavg()[0]:.2f}, into {order.out}"
+        )
+        await _stages(order, study, spec, run, model, say=say, note=note)
+        bench = Bench(model, run, order.seed, spec)
+        measured = _measure(study, bench)
+        report = write_report(study.page(bench, measured), run.path / "report" / "index.html")
+        return measured, report, _files(export_run(run, run.path / "exports"))
+    finally:
+        await model.close()
 
 
 async def _stages(order: Order, study: Study, spec: StudySpec, run: Run, model: Model, *, say: Say, note: Say) -> None:
@@ -210,32 +223,34 @@ def _cache(order: Order) -> CacheMode:
 # Reading finished runs -----------------------------------------------------------------------------------------------
 
 
+_SHOWN: Final = ("study", "state", "reason", "model", "seed", "determinism", "spec", "started", "finished", "usage")
+_COUNTED: Final[dict[str, type[Row]]] = {
+    "people": PersonaRow,
+    "responses": ResponseRow,
+    "conversations": ConversationRow,
+    "turns": TurnRow,
+    "measurements": MeasurementRow,
+    "failures": FailureRow,
+}
+
+
 def overview(folder: Path) -> dict[str, Any]:
     """What `personae run show` prints."""
-    run = open_run(folder)
-    manifest = run.manifest
-    counts = {
-        "people": sum(1 for _ in run.rows(PersonaRow)),
-        "responses": sum(1 for _ in run.rows(ResponseRow)),
-        "conversations": sum(1 for _ in run.rows(ConversationRow)),
-        "turns": sum(1 for _ in run.rows(TurnRow)),
-        "measurements": sum(1 for _ in run.rows(MeasurementRow)),
-        "failures": sum(1 for _ in run.rows(FailureRow)),
-    }
-    head = manifest.model_dump(mode="json")
-    kept = ("study", "state", "model", "seed", "determinism", "spec", "started", "finished")
-    return {k: head.get(k) for k in kept} | counts | {"digest": run.digest()}
+    with open_run(folder) as run:
+        tables = run.tables()
+        rows = {name: tables.get(row.table, 0) for name, row in _COUNTED.items()}
+        head = run.manifest.model_dump(mode="json") | {"state": run.state}
+        return {k: head.get(k) for k in _SHOWN} | rows | {"digest": run.digest()}
 
 
 def report_run(folder: Path) -> Path:
     """Write the report of a run again from what it holds: measurements are read, no weights are needed."""
-    run = open_run(folder)
-    study = studies.get(run.manifest.study)()
-    spec = study.Spec.read(run.manifest.spec, where=str(folder))
-    bench = Bench(_named(run), run, run.manifest.seed, spec)
-    return write_report(
-        study.page(bench, [r.measurement for r in run.rows(MeasurementRow)]), folder / "report" / "index.html"
-    )
+    with open_run(folder) as run:
+        study = studies.get(run.manifest.study)()
+        spec = study.Spec.read(run.manifest.spec, where=str(folder))
+        bench = Bench(_named(run), run, run.manifest.seed, spec)
+        measured = [r.measurement for r in run.rows(MeasurementRow)]
+        return write_report(study.page(bench, measured), folder / "report" / "index.html")
 
 
 def _named(run: Run) -> Model:
@@ -247,15 +262,14 @@ def export_folder(folder: Path, out: Path | None, formats: Sequence[str]) -> lis
     """Write the datasets of a run.
 
     Raises:
-        InputError: a format nobody knows.
+        UnknownKeyError: a format nobody knows.
     """
-    wanted: list[Format] = []
     for name in formats:
-        known = next((f for f in FORMATS if f == name), None)
-        if known is None:
-            raise InputError(f"--formats {name!r}.", hint=f"Use some of: {', '.join(FORMATS)}.")
-        wanted.append(known)
-    return _files(export_run(open_run(folder), out or folder / "exports", formats=wanted))
+        if name not in FORMATS:
+            raise UnknownKeyError.of(name, FORMATS, where="--formats")
+    with open_run(folder) as run:
+        wanted = [known for known in FORMATS if str(known) in formats]
+        return _files(export_run(run, out or folder / "exports", formats=wanted))
 
 
 def _files(done: Export) -> list[Path]:

@@ -96,7 +96,7 @@ def describe(m: Measurement) -> str:
     """One measurement as a line; one that is not told from zero says so."""
     if m.value is None:
         return f"{m.label}: no value ({m.reason})"
-    span = f"[{m.interval.low:+.2f}, {m.interval.high:+.2f}]" if m.interval else "(no interval)"
+    span = f"[{m.interval.low:+.2f}, {m.interval.high:+.2f}]" if m.interval else f"(no interval: {m.reason})"
     p = f", p = {m.p:.3f}" if m.p is not None else ""
     null = "" if m.interval is None or not m.interval.low <= 0 <= m.interval.high else "  (not told from zero)"
     return f"{m.label}: {m.value:+.2f} {span}{p}, n = {m.n}{null}"

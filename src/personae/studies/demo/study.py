@@ -126,8 +126,10 @@ class Demo(Study):
         rows = list(bench.run.rows(FitRow))
         worst = max((abs(r.count - r.target_count) for r in rows if r.hard), default=0.0)
         lines = [
-            f"people: {bench.spec.people} drawn from {bench.spec.recipe}; "
-            f"hard quotas off by at most {worst:.0f} person(s)"
+            (
+                f"people: {bench.spec.people} drawn from {bench.spec.recipe}; "
+                f"hard quotas off by at most {worst:.0f} person(s)"
+            )
         ]
         lines += [
             f"  {r.margin:<22} {r.cell:<28} asked {r.target_share:6.1%}  got {r.count / bench.spec.people:6.1%}"

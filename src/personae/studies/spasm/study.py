@@ -67,6 +67,10 @@ class Spasm(Study):
     name: ClassVar[str] = "spasm"
     Spec = SpasmSpec
 
+    def check(self, spec: SpasmSpec) -> None:
+        """The encoder is asked last and may be missing: better known first."""
+        open_encoder(spec.encoder)
+
     def plan(self, spec: SpasmSpec, seed: int) -> Sequence[Stage]:
         """People, the judge's check, conversations in pairs, the audit."""
         del seed
