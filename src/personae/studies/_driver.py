@@ -22,7 +22,7 @@ from personae.core import (
     TurnRow,
     UnknownKeyError,
 )
-from personae.formats import FORMATS, Export, export_run
+from personae.formats import FORMATS, Export, Format, export_run
 from personae.models import Model, open_model, parse_reference, teach, wrap_model
 from personae.reports import write_report
 from personae.runs import Caps, Run, Summary, Unit, execute, open_run, progress_for
@@ -268,7 +268,7 @@ def export_folder(folder: Path, out: Path | None, formats: Sequence[str]) -> lis
         if name not in FORMATS:
             raise UnknownKeyError.of(name, FORMATS, where="--formats")
     with open_run(folder) as run:
-        wanted = [known for known in FORMATS if str(known) in formats]
+        wanted: list[Format] = [known for known in FORMATS if known in formats]
         return _files(export_run(run, out or folder / "exports", formats=wanted))
 
 
