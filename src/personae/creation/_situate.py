@@ -15,7 +15,7 @@ def situate(persona: Persona, sampler: SchemaSampler, k: int, *, paths: tuple[st
     """The same person with a concern, a mood and what belongs to them, drawn from `sampler`'s schema.
 
     Draw k of the schema is tried, then k's further attempts; the person's own values stand in for the fields they
-    already have, so the schema's rules see the real age and occupation. Only `paths` are filled, and only where the
+    already have, so the schema's rules see the real age and occupation; rules about these alone are not asked. Only `paths` are filled, and only where the
     person says nothing yet.
 
     Raises:
@@ -26,9 +26,10 @@ def situate(persona: Persona, sampler: SchemaSampler, k: int, *, paths: tuple[st
         for name, field in sampler.schema.fields.items()
         if field.path is not None and field.path not in paths and (value := persona.get(field.path)) is not None
     }
+    settled = {rule.code for rule in sampler.schema.rules if set(rule.fields) <= set(known)}
     for attempt in range(sampler.schema.max_attempts):
         fields = sampler.draw(k, attempt) | known
-        if sampler.judge(fields):
+        if any(broken.code not in settled for broken in sampler.judge(fields)):
             continue
         body: dict[str, Any] = persona.model_dump(mode="json", exclude_defaults=True)
         for name, field in sampler.schema.fields.items():
