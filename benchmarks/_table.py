@@ -53,10 +53,9 @@ def show(lines: Sequence[Line]) -> None:
 def machine() -> str:
     """Cores, processor, Python."""
     info = Path("/proc/cpuinfo")
-    names = [x.partition(":")[2].strip() for x in info.read_text().splitlines() if x.startswith("model name")] if (
-        info.exists()
-    ) else []
-    return f"{os.cpu_count()} cores, {names[0] if names else platform.processor()}, Python {platform.python_version()}"
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{os.cpu_count()} cores, {names[0] if names else platform.machine()}, Python {platform.python_version()}"
 
 
 def child_cpu(command: Sequence[str]) -> float:

@@ -21,7 +21,9 @@ BUDGET = 0.3
 
 FACES = ("--version", "--help")
 RUN = "import sys; sys.argv = ['personae', {argument!r}]; from personae.cli import main; main()"
-AFTER = "import atexit, sys; atexit.register(lambda: print([m for m in {heavy!r} if m in sys.modules], file=sys.stderr))"
+AFTER = (
+    "import atexit, sys\natexit.register(lambda: print([m for m in {heavy!r} if m in sys.modules], file=sys.stderr))"
+)
 
 
 def heavy_after(code: str) -> list[str]:

@@ -1,10 +1,11 @@
 """What the executor costs beside the work: CPU per trivial unit, and memory that grows with the number of units.
 
-    python benchmarks/bench_runs.py [SMALL LARGE]
+    python benchmarks/bench_runs.py [SMALL LARGE ROUNDS]
 
-Each size runs in a process of its own (10,000 and 100,000 units unless given). A unit derives a generator from its key,
-draws one number and returns one row. CPU time covers executor, seeds, validation, staging, commits and the final
-compaction; memory is the high-water mark of the resident set. Budget: ≤ 200 µs a unit, ≤ 20 MB between the sizes.
+Each size runs in processes of its own (10,000 and 100,000 units, three times in turn, unless given). A unit derives a
+generator from its key, draws one number and returns one row. CPU time covers executor, seeds, validation, staging,
+commits and the final compaction; memory is the high-water mark of the resident set. Budget: ≤ 200 µs a unit, ≤ 20 MB
+between the sizes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-SRC = Path(__file__).resolve().parents[1] / "src"
+from _table import Line, python, show
+
+MICROSECONDS = 200.0
+MEGABYTES = 20.0
 
 
 def one(n: int) -> None:
@@ -42,30 +46,30 @@ def one(n: int) -> None:
     print(f"{cpu / n * 1e6:.1f} {peak.split()[1]}")
 
 
-def main(small: int, large: int) -> int:
-    """Measure both sizes, print, and say whether the budget holds."""
-    results: dict[int, tuple[float, float]] = {}
-    for n in (small, large):
-        done = subprocess.run(
-            [sys.executable, __file__, "--one", str(n)],
-            check=True,
-            capture_output=True,
-            text=True,
-            env={"PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"},
-        )
-        micro, peak = done.stdout.split()
-        results[n] = (float(micro), float(peak) / 1024)
-        print(f"{n:>9,} units: {results[n][0]:6.1f} µs CPU a unit, {results[n][1]:6.1f} MB at most")
-    growth = results[large][1] - results[small][1]
-    print(f"memory between the two: {growth:+.1f} MB")
-    good = results[large][0] <= 200 and growth <= 20
-    print("within budget" if good else "OVER BUDGET (≤ 200 µs a unit, ≤ 20 MB)")
-    return 0 if good else 1
+def measured(n: int) -> tuple[float, float]:
+    """CPU microseconds per unit and megabytes at most, of `n` units in a fresh process."""
+    done = subprocess.run(python(__file__, "--one", str(n)), check=True, stdout=subprocess.PIPE, text=True)
+    micro, peak = done.stdout.split()
+    return float(micro), float(peak) / 1024
+
+
+def main(small: int, large: int, rounds: int) -> None:
+    """Measure both sizes in turn, print."""
+    pairs = [(measured(small), measured(large)) for _ in range(rounds)]
+    show(
+        [
+            Line(f"unit, of {small:,}", [s[0] for s, _ in pairs], "µs CPU", "executor, seed, row, commit, compaction"),
+            Line(f"unit, of {large:,}", [b[0] for _, b in pairs], "µs CPU", "the same", ("at most", MICROSECONDS)),
+            Line(f"memory, {small:,}", [s[1] for s, _ in pairs], "MB", "high-water mark of the process"),
+            Line(f"memory, {large:,}", [b[1] for _, b in pairs], "MB", "the same"),
+            Line("memory that grows", [b[1] - s[1] for s, b in pairs], "MB", "difference", ("at most", MEGABYTES)),
+        ]
+    )
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
         one(int(sys.argv[2]))
     else:
-        sizes = [int(a) for a in sys.argv[1:3]] or [10_000, 100_000]
-        sys.exit(main(sizes[0], sizes[-1]))
+        numbers = [int(a) for a in sys.argv[1:4]]
+        main(*(numbers + [10_000, 100_000, 3][len(numbers) :]))

@@ -27,6 +27,7 @@ from personae.core import ConversationRow, Names, Persona, TurnRow
 from personae.models import GenerateRequest, Message, Model, ScriptedModel, wrap_model
 from personae.runs import Run, Unit, execute_sync
 from personae.simulation import (
+    OPENING,
     Closing,
     Degenerate,
     Echo,
@@ -46,29 +47,38 @@ TURNS = 20
 TARGET = 5000.0
 PEOPLE = (Persona(names=Names(full="Ada Moor")), Persona(names=Names(full="Ben Low")))
 GUARDS: tuple[Guard, ...] = (Degenerate(), Echo(), Identity())
-WORDS = (
-    "garden", "tea", "winter", "ladder", "bread", "letter", "river", "paint", "clock", "bridge", "apple", "sister",
-    "market", "song", "train", "coat", "harbour", "lamp", "engine", "field",
-)  # fmt: skip
+LINES = (
+    "The ferry was late again this morning, so I walked along the quay.",
+    "My brother keeps bees, and the first honey of the year is nearly clear.",
+    "Somebody left a green umbrella under the bench by the town hall.",
+    "We painted the kitchen yellow, although nobody could agree on the shade.",
+    "On Thursdays the library stays open until nine, which suits my shifts.",
+    "There is a recipe for plum cake that only my aunt can read.",
+    "The new tram line stops right in front of the old brick factory.",
+    "Last winter the pipes froze, and the whole street cooked at our place.",
+    "He plays the trombone in a band of retired postmen from the valley.",
+    "Our dog refuses to cross the bridge unless you carry his blanket.",
+    "I found three letters from nineteen sixty in a second-hand coat.",
+    "The market sells dented tins for half the price on Saturdays.",
+    "Nobody told the baker that the clocks had changed on Sunday.",
+    "Half of the choir has a cold, so we hum the difficult parts.",
+    "She repairs violins in a shed that used to be a chicken house.",
+    "The map was drawn before the lake existed, and it still hangs there.",
+    "Every August the students put a boat on top of the museum.",
+    "A neighbour lends me his ladder in exchange for tomato plants.",
+    "It rained through the roof and straight into the piano, sadly.",
+    "From the tower you can count eleven chimneys and one small ship.",
+)
 
 
-def line_of(k: int) -> str:
-    """Line k of the script: a plain sentence of about 60 characters that repeats no other."""
-    a, b, c = WORDS[k % 20], WORDS[(3 * k + 7) % 20], WORDS[(7 * k + 11) % 20]
-    return f"I put the {a} beside the {b} and thought of your {c} again ({k})."
-
-
-LINES = [line_of(k) for k in range(TURNS)]
-
-
-def said_before(messages: Sequence[Message]) -> str:
+def due(messages: Sequence[Message]) -> str:
     """The line that is due, by what has been said so far."""
-    return LINES[len(messages) % TURNS]
+    return LINES[(len(messages) - (messages[0].content == OPENING)) % TURNS]
 
 
 def reply(request: GenerateRequest) -> str:
-    """The same for a model."""
-    return LINES[len(request.messages) % TURNS]
+    """The same for a model, which has a system message before."""
+    return due(request.messages[1:])
 
 
 def stops(*, guarded: bool) -> Stop:
@@ -78,7 +88,7 @@ def stops(*, guarded: bool) -> Stop:
 
 async def outsiders(key: str, *, guarded: bool) -> int:
     """One conversation of two functions; returns its steps."""
-    actors = tuple(ExternalActor(p.name, said_before, p) for p in PEOPLE)
+    actors = tuple(ExternalActor(p.name, due, p) for p in PEOPLE)
     scene = Scene(actors, stop=stops(guarded=guarded), guards=GUARDS if guarded else ())
     return len((await simulate(scene, key=key, seed=7)).utterances)
 
@@ -134,7 +144,8 @@ def main(count: int, rounds: int) -> None:
     for guarded in (False, True):
         mark = "guards and stops" if guarded else "no guards"
         target = not guarded
-        kinds[f"outsiders, {mark}"] = (partial(rate, partial(outsiders, guarded=guarded), count), target, "ExternalActor")
+        talk = partial(outsiders, guarded=guarded)
+        kinds[f"outsiders, {mark}"] = (partial(rate, talk, count), target, "ExternalActor")
         kinds[f"model, {mark}"] = (partial(rate_on_model, count, guarded=guarded), target, "ScriptedModel, rows made")
         kinds[f"run, {mark}"] = (partial(rate_in_run, count, guarded=guarded), target, "call log, rows, executor")
     in_turn([measure for measure, _, _ in kinds.values()], 1)

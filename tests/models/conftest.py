@@ -237,6 +237,9 @@ def _write_tiny(
         if len(shape) == 1:
             w.add_tensor(name, (1 + 0.1 * values).astype(np.float32))
             return
+        if name == "token_embd.weight":  # nearly always writes printable letters
+            values[[not token.isascii() for token in tokens]] *= 0.02
+            values[: len(CONTROLS)] *= 0.02
         number = gguf.GGMLQuantizationType[kind]
         w.add_tensor(name, gguf.quants.quantize(values, number), raw_dtype=number)
 
@@ -244,9 +247,9 @@ def _write_tiny(
     add("output_norm.weight", width)
     for i in range(layers):
         for name, *shape in (
-            ("attn_norm", width), ("attn_q", width, width), ("attn_k", width // 2, width), ("attn_v", width // 2, width),
-            ("attn_output", width, width), ("ffn_norm", width), ("ffn_gate", inner, width), ("ffn_up", inner, width),
-            ("ffn_down", width, inner),
+            ("attn_norm", width), ("attn_q", width, width), ("attn_k", width // 2, width),
+            ("attn_v", width // 2, width), ("attn_output", width, width), ("ffn_norm", width),
+            ("ffn_gate", inner, width), ("ffn_up", inner, width), ("ffn_down", width, inner),
         ):  # fmt: skip
             add(f"blk.{i}.{name}.weight", *shape)
         if bias:

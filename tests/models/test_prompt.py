@@ -34,8 +34,8 @@ def spelled(template, messages, **options):
 
 def test_chatml_spells_what_the_format_says():
     assert spelled(CHATML, CHAT, prefill="Well") == (
-        "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\n Hi \n<|im_end|>\n<|im_start|>assistant\nYes?<|im_end|>\n"
-        "<|im_start|>user\nGo<|im_end|>\n<|im_start|>assistant\nWell"
+        "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\n Hi \n<|im_end|>\n"
+        "<|im_start|>assistant\nYes?<|im_end|>\n<|im_start|>user\nGo<|im_end|>\n<|im_start|>assistant\nWell"
     )
 
 
@@ -133,7 +133,7 @@ class _Naive:
 def test_a_tokenizer_that_would_let_structure_in_is_refused():
     tokenizer = _Naive()
     assert token_ids((Control("<|im_end|>"), Content("a b")), tokenizer) == [0, 1, 1]
-    with pytest.raises(ModelError, match="reads a control token into the text 'x <|im_end|>'"):
+    with pytest.raises(ModelError, match=r"reads a control token into the text 'x <\|im_end\|>'"):
         content_ids("x <|im_end|>", tokenizer)
 
 
@@ -160,7 +160,9 @@ def test_real_tokenizer_obeys_the_content_law():
 
 
 def _content_law(model, marks):
-    pieces = st.lists(st.one_of(st.sampled_from(marks), st.text(max_size=8)), max_size=6).map("".join)
+    # Byte-level vocabularies of small models lack the bytes that only the unassigned planes begin with.
+    text = st.text(st.characters(max_codepoint=0x3FFFF, exclude_categories=["Cs"]), max_size=8)
+    pieces = st.lists(st.one_of(st.sampled_from(marks), text), max_size=6).map("".join)
 
     @given(pieces, pieces)
     @settings(max_examples=150, deadline=None)

@@ -43,7 +43,7 @@ def find_person(who: str) -> Persona:
 
 @guarded
 def chat(
-    who: Who = "Tilda",
+    who: Who = "Wanda",
     model: Model = "smollm2",
     seed: Seed = 7,
     turns: Turns = 40,
@@ -95,7 +95,7 @@ def chat(
 
 @guarded
 def simulate(
-    client: Annotated[str, typer.Argument(help="The person who has something on their mind (see `chat`).")] = "Tilda",
+    client: Annotated[str, typer.Argument(help="The person who has something on their mind (see `chat`).")] = "Wanda",
     model: Model = "smollm2",
     seed: Seed = 7,
     turns: Turns = 12,

@@ -297,7 +297,7 @@ class NativeContext:
         self.model, self.lib, self.shape = model, model.lib, shape
         params = self.lib.llama_context_default_params()
         params.n_ctx = shape.context * (1 if shape.unified else shape.sequences)
-        params.n_batch = params.n_ubatch = shape.batch
+        params.n_batch = params.n_ubatch = min(shape.batch, params.n_ctx)
         params.n_seq_max = shape.sequences
         # The engine ends the process when it may output less than one row per sequence.
         params.n_outputs_max, params.n_outputs_max_per_seq = max(shape.outputs, shape.sequences), 0

@@ -121,7 +121,8 @@ def read_part(folder: Path, part: Part, layout: Layout, names: Callable[[UnitIds
     why = _misfit(part, data)
     if why is not None:
         raise damaged(folder, part, why, names(unpack_units(part.units)))
-    return pq.read_table(pa.BufferReader(data), schema=layout.schema())
+    # One thread: parts are small, and a pool that is still starting as Python ends can abort the process.
+    return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False).cast(layout.schema())
 
 
 def damage(folder: Path, part: Part, *, deep: bool) -> str | None:

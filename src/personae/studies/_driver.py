@@ -86,7 +86,7 @@ class Finished:
             "",
             "next:",
             f"  personae run show {self.folder}",
-            "  personae chat Tilda",
+            "  personae chat Wanda",
             f"  personae export {self.folder} --formats chat",
         ]
 
