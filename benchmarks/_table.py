@@ -8,6 +8,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,9 @@ class Line:
 
 def show(lines: Sequence[Line]) -> None:
     """Print the machine, the table, and a line for every target that was missed."""
-    print(f"machine: {machine()}; load {os.getloadavg()[0]:.2f} at the end")
+    print(
+        f"machine: {machine()}; at the end: load {os.getloadavg()[0]:.2f}, {loop_speed():.0f} ns a turn of a plain loop"
+    )
     head = ("what", "median", "range", "unit", "n", "how")
     rows = [head, *((x.what, _n(x.median), _range(x), x.unit, str(len(x.values)), x.how) for x in lines)]
     widths = [max(len(row[k]) for row in rows) for k in range(len(head))]
@@ -56,6 +59,17 @@ def machine() -> str:
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{os.cpu_count()} cores, {names[0] if names else platform.machine()}, Python {platform.python_version()}"
+
+
+def loop_speed() -> float:
+    """CPU nanoseconds of one turn of an empty loop: how fast the machine is just now, neighbours included."""
+    turns, times = 200_000, list[float]()
+    for _ in range(7):
+        start = time.process_time()
+        for _ in range(turns):
+            pass
+        times.append(time.process_time() - start)
+    return statistics.median(times) / turns * 1e9
 
 
 def child_cpu(command: Sequence[str]) -> float:

@@ -86,7 +86,7 @@ def test_an_old_file_is_upgraded():
     assert old.get("attributes.food.breakfast") == "crispbread with brown cheese"
     assert "sleeps badly" in old.description
     assert Persona.parse(old.dump()) == old
-    assert old.id == "p-a9835210dbe41092"
+    assert old.id == "p-bcf263e9675db374"
 
 
 @pytest.mark.parametrize(

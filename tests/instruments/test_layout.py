@@ -73,9 +73,21 @@ def test_everything_shared_stands_first_and_the_item_last(make_actor, make_model
     assert plan[:2] == tuple(baselines)
 
 
-def test_a_baseline_holds_neither_persona_nor_item(make_actor, make_model):
+def test_the_actors_own_baseline_differs_in_the_item_alone(make_actor, make_model):
+    actor = make_actor(make_model(), system="You are Ana Reis, a nurse.")
+    plan = plan_scores(actor, IPIP, rotation="none")
+    (baseline,) = [p for p in plan if p.item is None]
+    asked = plan[1]
+    assert baseline.request.messages[:-1] == asked.request.messages[:-1]
+    told = asked.request.messages[-1].content.replace(asked.item.text, "...")
+    assert baseline.request.messages[-1].content == told
+    with pytest.raises(InputError, match="baseline='me'"):
+        plan_scores(actor, IPIP, baseline="me")
+
+
+def test_nobodys_baseline_holds_neither_persona_nor_item(make_actor, make_model):
     actor = make_actor(make_model(), system="You are Ana Reis, a nurse.", system_default=True)
-    for planned in plan_scores(actor, IPIP):
+    for planned in plan_scores(actor, IPIP, baseline="nobody"):
         told = " ".join(m.content for m in planned.request.messages)
         if planned.item is None:
             assert "Ana" not in told

@@ -46,7 +46,7 @@ def test_ipip50_norms_are_those_of_the_internet_sample():
 
 def test_it_is_read_once_and_never_differs():
     assert load_instrument("ipip50") is load_instrument("ipip50")
-    assert load_instrument("ipip50").id == "@@ID@@"
+    assert load_instrument("ipip50").id == "i-051d279147456dc1"
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():

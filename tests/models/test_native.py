@@ -128,13 +128,30 @@ def test_closing_frees_and_may_be_repeated(tiny):
 def test_threads_follow_the_machine(monkeypatch):
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setattr("os.cpu_count", lambda: 4)
-    monkeypatch.setattr("os.getloadavg", lambda: (0.4, 0, 0))
-    assert native.default_threads() == 2
-    monkeypatch.setattr("os.getloadavg", lambda: (1.4, 0, 0))
-    assert native.default_threads() == 1
-    monkeypatch.setattr("os.getloadavg", lambda: (0.4, 0, 0))
+    load = [0.4]
+    monkeypatch.setattr("os.getloadavg", lambda: (load[0], 0, 0))
+    found = {}
+    for load[0] in (0.4, 1.1, 2.2, 2.6):
+        found[load[0]] = [native.default_threads(current) for current in (0, 1, 2)]
+    assert found == {0.4: [2, 2, 2], 1.1: [1, 2, 2], 2.2: [1, 1, 2], 2.6: [1, 1, 1]}
+    load[0] = 0.4
     monkeypatch.setenv("CI", "1")
     assert native.default_threads() == 1
+
+
+def test_an_engine_follows_the_load_without_changing_its_answers(tiny, monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    load = [0.0]
+    monkeypatch.setattr("os.getloadavg", lambda: (load[0], 0, 0))
+    engine = Generator(tiny, context=128, threads=None)
+    made = []
+    for load[0], threads in ((0.0, 2), (9.0, 1), (0.5, 2)):
+        engine.forget()
+        made.append(engine.generate(CHUNKS, SAMPLED, seed=3))
+        assert engine._engine.lib.llama_n_threads(engine._engine.pointer) == threads
+    engine.close()
+    assert made[0] == made[1] == made[2]
 
 
 # ---- scoring ----
@@ -309,18 +326,47 @@ def test_a_cancelled_call_leaves_nothing_behind(generator):
     assert generator.generate(CHUNKS, SAMPLED, seed=1).completion == fresh
 
 
-def test_repeat_penalty_matters(generator):
-    def first(penalty, last):
-        chunks = ((1, 60, 61, *last),)
-        made = generator.generate(chunks, Sampling(temperature=0, repeat_penalty=penalty, max_tokens=1), seed=0)
-        return made.completion.text
+def test_repeat_penalty_is_the_published_one(generator):
+    """Logits of seen tokens are divided by the penalty when positive, multiplied when negative (arXiv:1909.05858)."""
+    changed = 0
+    for start in range(40, 60):
+        chunks = (tuple(range(start, start + 64)),)
 
-    said = first(1.0, ())
-    token = generator._model.tokenize(said, special=False)
-    assert first(1.0, ()) == said
-    seen = [last for last in range(60, 90) if first(1.0, (*token, last)) == said]
-    assert seen
-    assert all(first(9.0, (*token, last)) != said for last in seen)
+        def first(penalty, chunks=chunks):
+            sampling = Sampling(temperature=0, repeat_penalty=penalty, max_tokens=1)
+            return generator.generate(chunks, sampling, seed=0).completion.text
+
+        plain_text = first(1.0)
+        logits = generator._engine.logits(1)[0].copy()
+        seen = list(chunks[0])
+        logits[seen] = np.where(logits[seen] > 0, logits[seen] / 2, logits[seen] * 2)
+        expected = generator._model.piece(int(np.argmax(logits))).decode("utf-8", "replace")
+        assert first(2.0) == expected
+        changed += expected != plain_text
+    assert changed > 2
+
+
+def test_every_knob_of_sampling_does_what_it_says(generator, dense):
+    flat = tuple(t for chunk in CHUNKS for t in chunk)
+    logprobs = np.array(dense.score([Prompt(flat, tuple((token,) for token in range(263)))]).logprobs[0])
+    order = np.argsort(-logprobs)
+    pieces = [generator._model.piece(int(t)).decode("utf-8", "replace") for t in order]
+    share = np.cumsum(np.exp(logprobs[order]))
+
+    def drawn(**options):
+        sampling = Sampling(**{"top_p": 1.0, "temperature": 1.0, "max_tokens": 1} | options)
+        return {generator.generate(CHUNKS, sampling, seed=seed).completion.text for seed in range(80)}
+
+    assert drawn(temperature=0.0) == drawn(top_k=1) == drawn(temperature=0.01) == {pieces[0]}
+    assert drawn(top_k=2, temperature=3.0) == set(pieces[:2])
+    inside = int(np.searchsorted(share, 0.6)) + 1
+    assert drawn(top_p=0.6, temperature=1.0) <= set(pieces[:inside])
+    kept = int((np.exp(logprobs[order] - logprobs[order[0]]) >= 0.5).sum())
+    assert drawn(min_p=0.5, temperature=1.0) <= set(pieces[: max(1, kept)])
+    assert len(drawn(temperature=5.0)) > 30
+    draws = [generator.generate(CHUNKS, Sampling(temperature=1.0, top_p=1.0, max_tokens=1), seed=s) for s in range(400)]
+    hits = sum(g.completion.text == pieces[0] for g in draws) / 400
+    assert hits == pytest.approx(share[0], abs=4 * np.sqrt(share[0] * (1 - share[0]) / 400))
 
 
 def test_our_own_time_per_token_is_small(generator, monkeypatch):

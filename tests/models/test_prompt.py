@@ -160,8 +160,8 @@ def test_real_tokenizer_obeys_the_content_law():
 
 
 def _content_law(model, marks):
-    # Byte-level vocabularies of small models lack the bytes that only the unassigned planes begin with.
-    text = st.text(st.characters(max_codepoint=0x3FFFF, exclude_categories=["Cs"]), max_size=8)
+    # A small model's vocabulary may lack bytes that its training text never held (control characters, rare planes).
+    text = st.text(st.characters(max_codepoint=0x3FFFF, exclude_categories=["Cs", "Cc"]), max_size=8)
     pieces = st.lists(st.one_of(st.sampled_from(marks), text), max_size=6).map("".join)
 
     @given(pieces, pieces)

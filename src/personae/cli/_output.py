@@ -56,6 +56,7 @@ class Reply:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self.warnings: list[str] = []
+        self._prompt: str | None = None
 
     def warn(self, text: str) -> None:
         """A warning: in the envelope, or on standard error."""
@@ -67,6 +68,11 @@ class Reply:
         """A line for people; silent with `--json`."""
         if not self.as_json:
             say(text)
+
+    def prompt(self, text: str) -> None:
+        """What the model gets (`--show-prompt`): printed, or in the envelope's data."""
+        self._prompt = text
+        self.line(text)
 
     def table(self, rows: Sequence[Mapping[str, Any]], columns: tuple[str, ...]) -> None:
         """Aligned columns for people; silent with `--json`."""
@@ -81,7 +87,8 @@ class Reply:
     def done(self, data: Mapping[str, Any]) -> None:
         """Close the command: the envelope, if asked for."""
         if self.as_json:
-            say(json.dumps({"status": "ok", "data": data, "warnings": self.warnings}, ensure_ascii=False, default=str))
+            told = data if self._prompt is None else {**data, "prompt": self._prompt}
+            say(json.dumps({"status": "ok", "data": told, "warnings": self.warnings}, ensure_ascii=False, default=str))
 
 
 def guarded(command: Callable[P, R]) -> Callable[P, R]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import Annotated, Any
 
 import typer
@@ -28,9 +29,9 @@ def create(
     reply = Reply(as_json=as_json)
     loaded = load_recipe(recipe)
     population = Population(loaded, n=n, seed=seed)
-    reply.line(f"{loaded.title}: {len(population)} people, seed {seed}, recipe {loaded.hash}")
+    reply.line(f"{loaded.title or loaded.name}: {len(population)} people, seed {seed}, recipe {loaded.hash}")
     if loaded.note:
-        reply.line(f"note: {loaded.note}")
+        reply.line(f"note: {shorten(loaded.note, 300, placeholder=' …')}")
     if dry_run:
         reply.done({"people": len(population), "recipe": loaded.hash, "dry_run": True})
         return

@@ -127,7 +127,7 @@ def simulate(
             if show_prompt:
                 text = dialogue.client.system(person, llm.count_tokens) or ""
                 opening = (Message("system", text), Message("user", OPENING))
-                reply.line(llm.show_prompt(GenerateRequest(opening, dialogue.client_sampling, seed)))
+                reply.prompt(llm.show_prompt(GenerateRequest(opening, dialogue.client_sampling, seed)))
             return list(
                 await converse(dialogue, person, llm, mode=projection, unit="simulate", seed=seed, pool=[person])
             )
@@ -180,7 +180,7 @@ def administer(
         try:
             async with embody(person, Prompt(), llm) as actor:
                 if show_prompt:
-                    reply.line(prompt_of(actor, questions))
+                    reply.prompt(prompt_of(actor, questions))
                 way = administer_free_text if free_text else ask
                 return await way(actor, questions, seed=seed, unit="administer")
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -70,7 +71,7 @@ class Conversation(Frozen):
             parent=self.digest,
         )
 
-    @property
+    @cached_property
     def utterances(self) -> tuple[Event, ...]:
         """What was said, in order."""
         return tuple(e for e in self.events if e.kind == "utterance")

@@ -204,8 +204,10 @@ def _narrative(voice: _Voice, picked: list[Clause]) -> str:
     for group in ("S", "T", "P", "C", "X"):
         members = [c for c in picked if c.section == group]
         subject = voice.short if paragraphs else voice.name
-        possessive = f"{subject}’s" if subject != "someone" else "someone’s"
+        possessive = f"{subject}’s"
         sentences: list[str] = []
+        if not paragraphs and members and members[0].verb == "":  # a sentence of its own names nobody
+            sentences.append(_stop(f"This is {voice.name}"))
         k = 0
         while k < len(members):
             clause = members[k]

@@ -14,9 +14,9 @@ SITUATION: Final = ("context.concern", "personal.mood", "context.situation", "go
 def situate(persona: Persona, sampler: SchemaSampler, k: int, *, paths: tuple[str, ...] = SITUATION) -> Persona:
     """The same person with a concern, a mood and what belongs to them, drawn from `sampler`'s schema.
 
-    Draw k of the schema is tried, then k's further attempts; the person's own values stand in for the fields they
-    already have, so the schema's rules see the real age and occupation; rules about these alone are not asked. Only `paths` are filled, and only where the
-    person says nothing yet.
+    Draw k of the schema is tried, then k's further attempts. The person's own values stand in for the fields they
+    already have, so the schema's rules see the real age and occupation; rules about these alone are not asked. Only
+    `paths` are filled, and only where the person says nothing yet.
 
     Raises:
         RecipeError: no draw fits this person within the schema's `max_attempts`.

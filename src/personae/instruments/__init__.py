@@ -1,9 +1,9 @@
 """Instruments: items, keys, norms; how they are put to an actor, and how answers are scored."""
 
-from personae.instruments._administer import administer, probabilities_of, show_options, show_prompt, unit_key
+from personae.instruments._administer import administer, probabilities_of, show_prompt, unit_key
 from personae.instruments._free_text import administer_free_text
 from personae.instruments._judges import UNVALIDATED, YesNoJudge, transcript, validate_closing_judge
-from personae.instruments._layout import ROTATIONS, PlannedScore, Rotation, plan_scores
+from personae.instruments._layout import BASELINES, ROTATIONS, Baseline, PlannedScore, Rotation, plan_scores
 from personae.instruments._load import instruments, load_instrument, parse_instrument
 from personae.instruments._replies import ParsedReply, parse_reply
 from personae.instruments._scoring import (
@@ -20,9 +20,11 @@ from personae.instruments._scoring import (
 from personae.instruments._sync import administer_free_text_sync, administer_sync
 
 __all__ = [
+    "BASELINES",
     "ROTATIONS",
     "UNVALIDATED",
     "Answers",
+    "Baseline",
     "ParsedReply",
     "PlannedScore",
     "Rotation",
@@ -44,7 +46,6 @@ __all__ = [
     "probabilities_of",
     "reliability",
     "score_responses",
-    "show_options",
     "show_prompt",
     "t_scores",
     "transcript",

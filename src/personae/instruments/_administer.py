@@ -1,11 +1,15 @@
 """Administration by option scoring: how likely is each answer, and what is the expected one.
 
 For item i and option k the model gives l_ik = log p(option text | actor, instructions, item), summed over all tokens of
-the text. With `pmi` the same options are also scored once per option order in a context without persona and item, b_k,
-and the answer distribution is softmax_k(l_ik − b_k): pointwise mutual information, which takes out how likely a text is
-anyway, its length included. That is the length normalisation; dividing by the number of tokens would punish options
-that end in a certain token. Without `pmi` it is softmax_k(l_ik), and longer options pay for their length.
+the text. With `pmi` the same options are also scored once per option order in an empty context, b_k, and the answer
+distribution is softmax_k(l_ik − b_k): pointwise mutual information, which takes out how likely a text is anyway, its
+length included. That is the length normalisation; dividing by the number of tokens would reward options that end in
+tokens the rest of the option gives away. Without `pmi` it is softmax_k(l_ik), and longer options pay for their length.
 The answer is the expected value over the distribution, never its arg-max.
+
+The empty context has three dots for an item. With `baseline="actor"` it keeps the actor's own system text, so that what
+an actor answers to no question at all (a taste for one end of the scale, which personas differ in) is taken out too;
+with `baseline="nobody"` it holds no persona either, and that taste stays in the answers.
 """
 
 from __future__ import annotations
@@ -18,7 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personae.core import Actor, CapabilityError, InputError, Instrument, Item, ReplyError, ResponseRow
-from personae.instruments._layout import Order, PlannedScore, Rotation, choose_items, option_texts, plan_scores
+from personae.instruments._layout import (
+    Baseline,
+    Order,
+    PlannedScore,
+    Rotation,
+    choose_items,
+    plan_scores,
+)
 from personae.instruments._scoring import keyed
 from personae.models import Capability, Model, OptionScores
 
@@ -47,6 +58,7 @@ async def administer(
     *,
     rotation: Rotation = "balanced",
     pmi: bool = True,
+    baseline: Baseline = "actor",
     seed: int = 0,
     unit: str | None = None,
     items: Sequence[str] | None = None,
@@ -59,6 +71,7 @@ async def administer(
         rotation: order in which the prompt lists the options: `balanced` (half the items under each order), `full`
             (every item under both, probabilities averaged) or `none` (ascending).
         pmi: subtract what the options get in an empty context.
+        baseline: the empty context: the actor without an item, or nobody without an item.
         seed: decides the balanced split.
         unit: key of the unit of work; by default made from actor, condition and instrument.
         items: ids of the items to ask; None = all.
@@ -76,7 +89,9 @@ async def administer(
     """
     model = scoring_model(actor)
     unit = unit or unit_key(actor, instrument)
-    plan = plan_scores(actor, instrument, rotation=rotation, pmi=pmi, seed=seed, unit=unit, items=items)
+    plan = plan_scores(
+        actor, instrument, rotation=rotation, pmi=pmi, baseline=baseline, seed=seed, unit=unit, items=items
+    )
     async with model.session(unit):
         scores = await model.score_options([p.request for p in plan])
     _check_shape(plan, scores, model)
@@ -103,7 +118,7 @@ def show_prompt(
     rotation: Rotation = "balanced",
     seed: int = 0,
 ) -> str:
-    """What the model really gets for one item (the first by default), control tokens visible, options not included.
+    """What the model really gets for one item (the first by default), as the model shows its prompts.
 
     Raises:
         InputError: the actor has no model.
@@ -117,11 +132,6 @@ def show_prompt(
     plan = plan_scores(actor, instrument, rotation=rotation, pmi=False, seed=seed)
     planned = next(p for p in plan if p.item is not None and p.item.id == chosen)
     return actor.model.show_prompt(planned.request)
-
-
-def show_options(instrument: Instrument) -> tuple[str, ...]:
-    """The option texts exactly as they are scored after the prompt."""
-    return option_texts(instrument)
 
 
 def scoring_model(actor: Actor) -> Model:

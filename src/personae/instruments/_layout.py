@@ -16,8 +16,12 @@ from personae.models import Message, ScoreRequest
 
 Order: TypeAlias = Literal["ascending", "descending"]
 Rotation: TypeAlias = Literal["balanced", "full", "none"]
+Baseline: TypeAlias = Literal["actor", "nobody"]
 
 ROTATIONS: Final[tuple[Rotation, ...]] = ("balanced", "full", "none")
+BASELINES: Final[tuple[Baseline, ...]] = ("actor", "nobody")
+EMPTY_ITEM: Final = "..."
+"""Stands where the item would be in a baseline: the context is the same, its content is nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +42,10 @@ def preamble(instrument: Instrument, order: Order = "ascending") -> str:
     return f"{instrument.instructions.strip()}\nPossible answers: {listing}."
 
 
-def question(instrument: Instrument, item: Item, order: Order = "ascending") -> str:
-    """The user message for one item: preamble first, item last."""
-    return f"{preamble(instrument, order)}\n\n{instrument.stem.replace('{item}', item.text)}"
+def question(instrument: Instrument, item: Item | None, order: Order = "ascending") -> str:
+    """The user message for one item: preamble first, item last. Without an item, three dots stand in its place."""
+    text = EMPTY_ITEM if item is None else item.text
+    return f"{preamble(instrument, order)}\n\n{instrument.stem.replace('{item}', text)}"
 
 
 def option_texts(instrument: Instrument) -> tuple[str, ...]:
@@ -101,6 +106,7 @@ def plan_scores(
     *,
     rotation: Rotation = "balanced",
     pmi: bool = True,
+    baseline: Baseline = "actor",
     seed: int = 0,
     unit: str = "",
     items: Sequence[str] | None = None,
@@ -109,14 +115,18 @@ def plan_scores(
 
     Nothing is asked yet: this is also what a preview counts.
     """
+    if baseline not in BASELINES:
+        raise InputError(f"baseline={baseline!r}.", hint=f"Expected one of {', '.join(BASELINES)}.")
     chosen = choose_items(instrument, items)
     shown = orders_of(instrument, chosen, rotation, seed)
     orders: list[Order] = [o for o in ("ascending", "descending") if any(o in shown[i.id] for i in chosen)]
-    plan = [PlannedScore(None, o, _request(actor, instrument, None, o, unit)) for o in orders] if pmi else []
+    alone = baseline == "nobody"
+    plan = (
+        [PlannedScore(None, o, _request(actor, instrument, None, o, unit, alone=alone)) for o in orders] if pmi else []
+    )
     for order in orders:
-        plan += [
-            PlannedScore(i, order, _request(actor, instrument, i, order, unit)) for i in chosen if order in shown[i.id]
-        ]
+        asked = [i for i in chosen if order in shown[i.id]]
+        plan += [PlannedScore(i, order, _request(actor, instrument, i, order, unit)) for i in asked]
     return tuple(plan)
 
 
@@ -140,17 +150,16 @@ def tags_of(actor: Actor, instrument: Instrument, item: Item | None, unit: str) 
     return tags
 
 
-def _request(actor: Actor, instrument: Instrument, item: Item | None, order: Order, unit: str) -> ScoreRequest:
-    """The request for an item; without one, the same options in a context that holds neither persona nor item."""
-    if item is None:
-        messages: tuple[Message, ...] = (Message("user", preamble(instrument, order)),)
-    else:
-        messages = (*actor.context(), Message("user", question(instrument, item, order)))
+def _request(
+    actor: Actor, instrument: Instrument, item: Item | None, order: Order, unit: str, *, alone: bool = False
+) -> ScoreRequest:
+    """The request for an item; without one, the same options where the item is empty. `alone` leaves the actor out."""
+    context = () if alone else actor.context()
     return ScoreRequest(
-        messages=messages,
+        messages=(*context, Message("user", question(instrument, item, order))),
         options=option_texts(instrument),
         prefill=instrument.answer_prefix,
-        system_default=actor.system_default and item is not None,
+        system_default=actor.system_default and not alone,
         condition=actor.condition_hash,
         tags=tags_of(actor, instrument, item, unit),
     )

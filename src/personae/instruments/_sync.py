@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from personae.core import Actor, Instrument, ResponseRow
 from personae.instruments._administer import administer
 from personae.instruments._free_text import administer_free_text
-from personae.instruments._layout import Rotation
+from personae.instruments._layout import Baseline, Rotation
 from personae.models import Sampling
 
 
@@ -17,6 +17,7 @@ def administer_sync(
     *,
     rotation: Rotation = "balanced",
     pmi: bool = True,
+    baseline: Baseline = "actor",
     seed: int = 0,
     unit: str | None = None,
     items: Sequence[str] | None = None,
@@ -24,7 +25,9 @@ def administer_sync(
     """`administer`, waiting for the result."""
     from personae.runs import run_sync
 
-    return run_sync(administer(actor, instrument, rotation=rotation, pmi=pmi, seed=seed, unit=unit, items=items))
+    return run_sync(
+        administer(actor, instrument, rotation=rotation, pmi=pmi, baseline=baseline, seed=seed, unit=unit, items=items)
+    )
 
 
 def administer_free_text_sync(

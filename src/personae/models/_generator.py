@@ -50,7 +50,7 @@ class Generated:
 class Generator:
     """Continues prompts. Not for several threads at once: the caller serialises."""
 
-    def __init__(self, path: Path, *, context: int, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, context: int, threads: int | None = 1) -> None:
         self._model = NativeModel(path)
         trained = int(self._model.lib.llama_model_n_ctx_train(self._model.pointer))
         self.context = min(context, trained) if trained > 0 else context
@@ -94,6 +94,7 @@ class Generator:
                 f"the prompt holds {length} tokens, the context holds {self.context}.",
                 hint="Shorten the persona or the conversation, or open the model with a larger context.",
             )
+        self._engine.follow_load()
         sampler = _Sampler(self._engine, sampling, seed)
         try:
             sampler.remember(token for chunk in chunks for token in chunk)
@@ -215,7 +216,9 @@ class _Sampler:
     def _parts(self, sampling: Sampling, seed: int) -> Iterator[int]:
         lib = self._lib
         if self._penalised:
-            yield lib.llama_sampler_init_penalties(_PENALISED, sampling.repeat_penalty, 0.0, 0.0)
+            yield lib.llama_sampler_init_penalties(
+                self._engine.model.n_tokens, _PENALISED, sampling.repeat_penalty, 0.0, 0.0
+            )
         if sampling.temperature <= 0:
             yield lib.llama_sampler_init_greedy()
             return

@@ -11,6 +11,7 @@ Engines load on first use: opening a model, counting its tokens and showing a pr
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -129,9 +130,13 @@ class GgufModel:
         """Calls worth having in flight."""
         return 1 if self._mode == "exact" else _SLOTS
 
-    @cached_property
+    @property
     def fingerprint(self) -> Mapping[str, str | int | float | bool]:
         """Everything that can change an answer. Threads cannot, so they are not here."""
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> Mapping[str, str | int | float | bool]:
         return {
             "engine": ENGINE,
             "engine_version": engine_version(),
@@ -347,8 +352,7 @@ class GgufModel:
     def _generation_engine(self) -> Generator:
         with self._loading:
             if self._generator is None:
-                threads = self._threads or default_threads()
-                self._generator = Generator(self._generate_path, context=self._context, threads=threads)
+                self._generator = Generator(self._generate_path, context=self._context, threads=self._threads)
             return self._generator
 
     def _serving_engine(self) -> EngineServer:
@@ -371,11 +375,12 @@ class GgufModel:
             if self._scorer is None:
                 path = score_copy(self._score_path)
                 header = read_header(path)
-                threads = self._threads or default_threads()
                 if dense_fits(header):
+                    # Its threads never wait for each other busily, so two do no harm on a loaded machine.
+                    threads = self._threads or min(2, os.cpu_count() or 1)
                     self._scorer = DenseEngine(header, context=self._context, threads=threads)
                 else:
-                    self._scorer = SequenceEngine(path, context=self._context, threads=threads)
+                    self._scorer = SequenceEngine(path, context=self._context, threads=self._threads)
             return self._scorer
 
     @property

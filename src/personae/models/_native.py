@@ -30,6 +30,9 @@ PINNED: Final = "2026.10.11549"
 
 KV_F32: Final = 0
 KV_F16: Final = 1
+_QUIET: Final = {0: 1.0, 1: 1.2, 2: 2.4}
+"""Load average up to which two threads are right, by the threads that are in use."""
+
 _INSTALL: Final = f"Run: pip install {ENGINE}=={PINNED}"
 
 
@@ -119,7 +122,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "llama_sampler_init_top_p": (_P, (c_float, c_size_t)),
     "llama_sampler_init_min_p": (_P, (c_float, c_size_t)),
     "llama_sampler_init_temp": (_P, (c_float,)),
-    "llama_sampler_init_penalties": (_P, (_I, c_float, c_float, c_float)),
+    "llama_sampler_init_penalties": (_P, (_I, _I, c_float, c_float, c_float)),
     "llama_sampler_sample": (_I, (_P, _P, _I)),
     "llama_sampler_accept": (None, (_P, _I)),
     "llama_sampler_free": (None, (_P,)),
@@ -135,18 +138,21 @@ _MODEL_DEFAULTS: Final = {
 }  # fmt: skip
 
 
-def default_threads() -> int:
+def default_threads(current: int = 0) -> int:
     """Two threads on an idle machine, else one: engine threads spin at barriers, and a shared core is a cliff.
 
-    The number of threads does not change the bits of a result.
+    The number of threads does not change the bits of a result, so it may follow the load while an engine runs.
+
+    Args:
+        current: threads in use now; they are part of the load and allowed for.
     """
-    if os.environ.get("CI"):
+    if os.environ.get("CI") or (os.cpu_count() or 1) < 2:
         return 1
     try:
         busy = os.getloadavg()[0]
     except (AttributeError, OSError):
         return 1
-    return 2 if busy <= 1 and (os.cpu_count() or 1) > 1 else 1
+    return 2 if busy <= _QUIET[current] else 1
 
 
 def engine_version() -> str:
@@ -287,7 +293,8 @@ class Shape:
     kv: int = KV_F16
     flash: bool = False
     outputs: int = 1
-    threads: int = 1
+    threads: int | None = 1
+    """None follows the load of the machine"""
 
 
 class NativeContext:
@@ -301,7 +308,8 @@ class NativeContext:
         params.n_seq_max = shape.sequences
         # The engine ends the process when it may output less than one row per sequence.
         params.n_outputs_max, params.n_outputs_max_per_seq = max(shape.outputs, shape.sequences), 0
-        params.n_threads = params.n_threads_batch = shape.threads
+        self._threads = shape.threads or default_threads()
+        params.n_threads = params.n_threads_batch = self._threads
         params.type_k = params.type_v = shape.kv
         params.flash_attention, params.kv_unified = int(shape.flash), shape.unified
         params.offload_kqv = params.op_offload = False
@@ -323,6 +331,14 @@ class NativeContext:
         if wrong or self.lib.llama_n_ctx(self.pointer) < params.n_ctx:
             self.close()
             raise ModelError(f"{ENGINE} took other settings than were given: {wrong!r}.", hint=_INSTALL)
+
+    def follow_load(self) -> None:
+        """Choose the number of threads anew, where it was left open."""
+        if self.shape.threads is None:
+            threads = default_threads(self._threads)
+            if threads != self._threads:
+                self.lib.llama_set_n_threads(self.pointer, threads, threads)
+                self._threads = threads
 
     def decode(
         self,

@@ -45,7 +45,7 @@ class SequenceEngine:
 
     method: Final = "sequences-kv32"
 
-    def __init__(self, path: Path, *, context: int, threads: int = 1, tolerance: float = _TOLERANCE) -> None:
+    def __init__(self, path: Path, *, context: int, threads: int | None = 1, tolerance: float = _TOLERANCE) -> None:
         self._model = NativeModel(path)
         self.context = min(context, int(self._model.lib.llama_model_n_ctx_train(self._model.pointer)))
         self._lock = threading.Lock()
@@ -91,6 +91,7 @@ class SequenceEngine:
         with self._lock:
             if self._model.pointer is None:
                 raise ModelError("the scoring engine is closed.", hint="Open the model again.")
+            self._engine.follow_load()
             self._engine.clear()
             found: dict[int, NDArray[np.float64]] = {}
             for item in plan_rounds(tree, limit=_ROUND, leaves=_SEQUENCES - 1):

@@ -88,9 +88,13 @@ def _prepare(connection: sqlite3.Connection, path: Path, kind: FileKind, *, read
         connection.execute("PRAGMA synchronous=NORMAL")
 
 
+# SQLite calls a refused write (quota, file size limit) an I/O error and keeps FULL for a full disk alone.
+_REFUSED: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
+
+
 def _translated(error: sqlite3.Error, path: Path, kind: FileKind) -> PersonaeError:
     words = str(error)
-    if "full" in words:
+    if "full" in words or getattr(error, "sqlite_errorcode", None) in _REFUSED:
         return DiskFullError(
             f"{kind.name} {str(path)!r}: the disk is full.", hint="Free some space, then run the same command again."
         )

@@ -179,7 +179,7 @@ class Execution:
 
     def _note_failure(self, row: FailureRow) -> None:
         self._failures[f"{row.boundary}/{row.code}"] += 1
-        self._example = self._example or f"{row.unit!r}: {row.message}"
+        self._example = self._example or f"{row.unit!r}: {row.message.rstrip('.')}"
 
     # Committing --------------------------------------------------------------------------------------------------
 

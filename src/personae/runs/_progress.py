@@ -64,6 +64,7 @@ class PlainProgress:
         self._clock = clock
         self._last_time = 0.0
         self._last_seen = 0
+        self._told = False
 
     def start(self, status: Status) -> None:
         """Remember where it begins."""
@@ -77,11 +78,12 @@ class PlainProgress:
             self._line(status)
 
     def finish(self, status: Status) -> None:
-        """Write the last line."""
-        self._line(status)
+        """Write the last line, unless it was just written."""
+        if not self._told or status.seen != self._last_seen:
+            self._line(status)
 
     def _line(self, status: Status) -> None:
-        self._last_time, self._last_seen = self._clock(), status.seen
+        self._last_time, self._last_seen, self._told = self._clock(), status.seen, True
         self._write(describe(status))
 
 

@@ -180,6 +180,7 @@ class Run(RunFolder):
         """End the run: all evidence into `tables/`, the manifest says how it went. Returns the state.
 
         Completed when every stage is; failed when one went over its failure limit; interrupted when one was stopped.
+        Saying so twice changes nothing.
         """
         stages = self._manifest.stages
         wrong = [(name, r) for name, r in stages.items() if r.state != "completed"]
@@ -188,7 +189,7 @@ class Run(RunFolder):
         reason = "; ".join(f"{name}: {r.reason or 'not finished'}" for name, r in wrong) or None
         self.flush_calls()
         self.store.compact()
-        self._write(state=state, reason=reason, finished=now())
+        self._write(state=state, reason=reason, finished=self._manifest.finished or now())
         return state
 
     def interrupt(self, reason: str) -> None:

@@ -75,7 +75,7 @@ def _of_turns(spoken: Sequence[TurnRow], private: Sequence[str]) -> Iterator[tup
         if control_tokens(turn.text):
             yield "control_tokens", subject
         for contact in find_contacts(turn.text):
-            yield f"contact_{contact.kind}", subject
+            yield f"contact_{contact.kind.lower()}", subject
 
 
 def _of_whole(head: ConversationRow, spoken: Sequence[TurnRow], seen: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -133,7 +133,6 @@ async def run_study(order: Order, *, say: Say, note: Say) -> Finished:
         )
         with run:
             measured, report, exports = await _fill(order, study, spec, run, bare, say=say, note=note)
-            run.complete()
             return Finished(
                 folder=run.path,
                 report=report,
@@ -161,6 +160,7 @@ async def _fill(
         await _stages(order, study, spec, run, model, say=say, note=note)
         bench = Bench(model, run, order.seed, spec)
         measured = _measure(study, bench)
+        run.complete()  # before the report, which says how the run ended
         report = write_report(study.page(bench, measured), run.path / "report" / "index.html")
         return measured, report, _files(export_run(run, run.path / "exports"))
     finally:

@@ -27,8 +27,11 @@ from personae.studies._base import Bench, Card
 def opening_sections(bench: Bench, card: Card, design: str) -> list[Section]:
     """Question and claims, design, people with their fit to the margins."""
     claims = DataTable(
-        ("Claim", "Reference", "Checked here", "Needs a larger model", "Where we deviate"),
-        [(c.claim, c.reference, c.checked_here, c.needs_large_model or None, c.deviation or None) for c in card.claims],
+        ("Claim", "Reference", "Source", "Checked here", "Needs a larger model", "Where we deviate"),
+        [
+            (c.claim, c.reference, c.source, c.checked_here, c.needs_large_model or None, c.deviation or None)
+            for c in card.claims
+        ],
         "Claims of the method and what this run can say about them",
     )
     settings = DataTable(
@@ -38,7 +41,9 @@ def opening_sections(bench: Bench, card: Card, design: str) -> list[Section]:
     )
     notices: list[Block] = [Notice("limit", text) for text in card.limits]
     return [
-        Section("question", "Question", [Prose(card.question), *notices, claims]),
+        Section(
+            "question", "Question", [Prose(card.question), *notices, claims], f"{card.title}. Paper: {card.paper}."
+        ),
         Section("design", "Design", [Prose(design.strip()), settings]),
         people_section(bench.run.rows(PersonaRow), bench.run.rows(FitRow), seed=bench.seed),
     ]
@@ -63,7 +68,7 @@ def closing_sections(bench: Bench) -> list[Section]:
         failures_section(
             run.rows(FailureRow),
             status_counts(responses),
-            units=manifest.units_done + manifest.units_failed,
+            units=run.count() + run.count(failed=True),
             limit=limit,
         ),
         cost_section(usage_by_verb(bench), {"executing, all sessions": manifest.seconds}),
