@@ -102,9 +102,13 @@ def test_twenty_kills_leave_no_trace(script, reference, tmp_path: Path) -> None:
 
 def test_control_c_leaves_an_interrupted_run_that_resumes(script, reference, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    with script(folder, tmp_path / "starts") as process:
+    starts = tmp_path / "starts"
+    with script(folder, starts) as process:
         process.stdout.readline()
-        time.sleep(0.1)
+        for _ in range(2000):  # until much has begun, so that something is committed on any machine
+            if starts.exists() and len(starts.read_text().split()) >= 60:
+                break
+            time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
     assert process.returncode != 0

@@ -121,7 +121,7 @@ def test_a_failure_while_measuring_loses_nothing(start, demo, monkeypatch: pytes
 
 def test_another_study_or_seed_or_setting_is_another_folder(start, demo) -> None:
     for more in ({"seed": 8}, {"more": {"turns": 6}}, {"model": "fake:scripted"}):
-        with pytest.raises(InputError, match="another|other|differ"):
+        with pytest.raises(InputError, match=r"another|other|differ"):
             start("demo", demo.folder, **more)
     with pytest.raises(InputError):
         start("spasm", demo.folder)

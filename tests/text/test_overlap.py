@@ -142,6 +142,23 @@ def test_echo_event_needs_a_long_and_large_common_stretch():
     assert is_echo("You say: my landlord keeps the deposit and does not answer. That is bad.", turn)
     assert not is_echo("Thank you very much!", "Thank you very much!")
     assert not is_echo("Has your landlord given any reason for keeping it?", turn)
+
+
+@given(
+    st.text("ab c", max_size=50),
+    st.tuples(*[st.text("ab c", max_size=20)] * 4),
+    st.sampled_from([0.0, 0.3, 0.5, 0.9, 1.0]),
+    st.integers(0, 30),
+)
+@settings(max_examples=150, deadline=None)
+def test_an_echo_is_a_long_common_stretch(
+    core: str, around: tuple[str, str, str, str], ratio: float, minimum: int
+) -> None:
+    a, b = around[0] + core + around[1], around[2] + core + around[3]
+    share = longest_common_substring_ratio(a, b)
+    length = len(longest_common_substring(a, b))
+    expected = share.value is not None and length >= minimum and length > ratio * share.n
+    assert is_echo(a, b, ratio=ratio, min_chars=minimum) == expected
     assert longest_common_substring_ratio("abcdef", "abcxyz").value == 0.5
 
 

@@ -40,7 +40,7 @@ class ConditionedActor:
         """Label of the condition."""
         return self.label
 
-    @property
+    @cached_property
     def condition_hash(self) -> str:
         """Content hash of the condition."""
         return self.method.hash

@@ -13,6 +13,10 @@ from pydantic import BaseModel
 ID_LENGTH: Final = 16
 """Hex characters of a short content id (64 bits: a collision is expected near 4 billion items)."""
 
+_encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+# Leaves are by far the most; asking each whether it is a mapping costs more than writing it.
+_LEAVES: Final = frozenset({str, int, bool, type(None)})
+
 
 def canonical_json(value: object) -> str:
     """One spelling per value: sorted keys, no spaces, NaN refused, whole floats kept as floats.
@@ -21,7 +25,7 @@ def canonical_json(value: object) -> str:
         ValueError: `value` holds NaN or infinity.
         TypeError: `value` holds something JSON cannot say.
     """
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _encode(_plain(value))
 
 
 def sha256_hex(value: object) -> str:
@@ -35,6 +39,8 @@ def content_id(prefix: str, value: object) -> str:
 
 
 def _plain(value: object) -> object:
+    if type(value) in _LEAVES:
+        return value
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", exclude_none=True)
     if isinstance(value, Mapping):

@@ -88,8 +88,7 @@ def audit_measurements(
 
 def rejection_measurement(slots: Sequence[SlotRow], *, model: str, seed: int) -> Measurement:
     """Share of schema draws that the plausibility rules rejected."""
-    rejected, n = sum(not s.accepted for s in slots), len(slots)
-    found = Estimate(rejected / n, wilson_interval(rejected, n), n, n)
+    found = proportion_interval([float(not s.accepted) for s in slots])
     return Maker(model=f"{model} (not asked)", seed=seed, cluster="draw").estimate(
         "schema.rejected", "Draws rejected as implausible", found, unit="share", method="Wilson interval over draws"
     )

@@ -30,23 +30,14 @@ def recoverability_measurements(
         members = [t for t in all_talks if t.head.condition == condition and any(u.role == "client" for u in t.turns)]
         people = [t.head.persona_id for t in members]
         if sum(count > 1 for count in Counter(people).values()) < 2:
-            out.append(
-                make.number(
-                    f"recoverability.top1.{condition}",
-                    f"Persona found again, Top-1, {condition}",
-                    None,
-                    unit="share",
-                    n=len(set(people)),
-                    method="leave-one-out nearest neighbour",
-                    condition=condition,
-                    reason="needs two people with two conversations each under one condition",
-                )
-            )
+            reason = "needs two people with two conversations each under one condition"
+            out.append(_missing(make, 1, condition, people, reason))
             continue
         vectors = encode(["\n".join(u.text for u in t.turns if u.role == "client") for t in members])
         similarity = np.asarray(vectors @ vectors.T, dtype=float)
         for k in (1, 10):
             if k >= len(people) - 1:
+                out.append(_missing(make, k, condition, people, f"needs more than {k + 1} conversations"))
                 continue
             found = top_k_accuracy(similarity, people, k=k)
             out.append(
@@ -73,3 +64,16 @@ def recoverability_measurements(
             )
         )
     return out
+
+
+def _missing(make: Maker, k: int, condition: str, people: Sequence[str], reason: str) -> Measurement:
+    return make.number(
+        f"recoverability.top{k}.{condition}",
+        f"Persona found again, Top-{k}, {condition}",
+        None,
+        unit="share",
+        n=len(set(people)),
+        method="leave-one-out nearest neighbour",
+        condition=condition,
+        reason=reason,
+    )

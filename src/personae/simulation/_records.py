@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from personae.core import Conversation, ConversationRow, TurnRow
+from personae.core import Conversation, ConversationRow, TurnRow, sha256_hex
 from personae.simulation._projection import Mode
 
 
@@ -48,5 +48,7 @@ def conversation_rows(
 
 def content_digest(log: Conversation) -> str:
     """Digest of what happened, leaving out bookkeeping that may differ between runs (call keys)."""
-    kept = tuple(e.model_copy(update={"meta": {k: v for k, v in e.meta.items() if k != "call"}}) for e in log.events)
-    return log.model_copy(update={"events": kept}).digest
+    told = log.model_dump(mode="json")
+    for event in told["events"]:
+        event["meta"].pop("call", None)
+    return sha256_hex(told)

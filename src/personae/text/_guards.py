@@ -47,9 +47,12 @@ def near_identical(first: str, second: str, threshold: float = 0.9) -> bool:
     a, b = normalise(first), normalise(second)
     if a == b:
         return True
-    left, right = Counter(char_ngrams(a, 3)), Counter(char_ngrams(b, 3))
-    total = left.total() + right.total()
-    return bool(left and right) and 2 * (left & right).total() / total >= threshold
+    left, right = char_ngrams(a, 3), char_ngrams(b, 3)
+    total = len(left) + len(right)
+    # No more can be shared than the shorter text has: most turns differ enough in length alone.
+    if not left or not right or 2 * min(len(left), len(right)) / total < threshold:
+        return False
+    return 2 * (Counter(left) & Counter(right)).total() / total >= threshold
 
 
 def is_stuck(turns: Sequence[str], *, repeats: int = 3, threshold: float = 0.9) -> StuckReason | None:
