@@ -45,7 +45,7 @@ def test_distance_from_nobody_is_the_mean_over_people_of_item_distances() -> Non
 
 
 def test_nobody_who_says_nothing_gives_a_reason() -> None:
-    rows = answers("a", {}) + [response(None, "O+", None, "empty_system", "zero_variance")]
+    rows = [*answers("a", {}), response(None, "O+", None, "empty_system", "zero_variance")]
     (m,) = control_measurements(MAKE, rows, TINY)
     assert m.value is None
     assert m.reason

@@ -32,15 +32,15 @@ def dialogue(rng: np.random.Generator, lines: int, mirrored: float = 0.0) -> lis
     return [" ".join(words) for words in out]
 
 
-def world(mirrored: dict[str, float], people: int = 6, lines: int = 6, seed: int = 1):
-    """Conversations and turns of some people under each condition."""
+def world(mirrored: dict[str, float], people: int = 6, lines: int = 6, seed: int = 1, uneven: float = 0.0):
+    """Conversations and turns of some people under each condition; `uneven`: some are mirrored less."""
     rng = np.random.default_rng(seed)
     heads, turns = [], []
     for condition, share in mirrored.items():
         for k in range(people):
             key = f"{condition}/{k}"
             heads.append(head(key, f"p{k}", condition, seed=k, lines=lines))
-            turns += said(key, f"p{k}", condition, dialogue(rng, lines, share))
+            turns += said(key, f"p{k}", condition, dialogue(rng, lines, share * (1 - uneven * (k % 3))))
     return heads, turns
 
 
@@ -65,14 +65,14 @@ def test_a_mirror_echoes_half_a_mirror_half_and_strangers_not_at_all() -> None:
 
 
 def test_the_contrast_finds_the_condition_that_copies_and_an_equal_pair_is_not_told_apart() -> None:
-    found = measure(*world({"ecp": 0.0, "concat": 0.8}, lines=7))
+    found = measure(*world({"ecp": 0.0, "concat": 0.9}, uneven=0.2))
     contrast = found["echo_copy.ecp_minus_concat"]
     assert contrast.interval.high < -0.2
     assert contrast.p < 0.05
     assert contrast.p_adjusted >= contrast.p
     assert found["echo_event.concat"].value > 0.5
     assert found["echo_event.ecp"].value == 0
-    same = measure(*world({"ecp": 0.5, "concat": 0.5}))["echo_copy.ecp_minus_concat"]
+    same = measure(*world({"ecp": 0.5, "concat": 0.5}, uneven=0.2))["echo_copy.ecp_minus_concat"]
     assert same.interval.low < 0 < same.interval.high
 
 

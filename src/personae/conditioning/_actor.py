@@ -40,9 +40,13 @@ class ConditionedActor:
         """Label of the condition."""
         return self.label
 
-    @cached_property
+    @property
     def condition_hash(self) -> str:
-        """Content hash of the condition."""
+        """Content hash of the condition, computed once."""
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> str:
         return self.method.hash
 
     @property
