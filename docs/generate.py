@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
-import click
-import typer.main
+import typer
 
 TARGET = Path(__file__).parent / "cli.md"
 
@@ -21,12 +21,12 @@ def reference() -> str:
     return "\n".join(parts)
 
 
-def _pages(command: click.Command, path: list[str], parent: click.Context | None) -> list[str]:
-    context = click.Context(command, info_name=path[-1], parent=parent, terminal_width=100, max_content_width=100)
+def _pages(command: Any, path: list[str], parent: typer.Context | None) -> list[str]:
+    context = typer.Context(command, info_name=path[-1], parent=parent, terminal_width=100, max_content_width=100)
     parts = [f"## `{' '.join(path)}`\n\n```text\n{command.get_help(context).rstrip()}\n```\n"]
-    if isinstance(command, click.Group):
-        for name in sorted(command.commands):
-            parts += _pages(command.commands[name], [*path, name], context)
+    subcommands: dict[str, Any] = getattr(command, "commands", {})
+    for name in sorted(subcommands):
+        parts += _pages(subcommands[name], [*path, name], context)
     return parts
 
 

@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
-import click
 import typer
 
 from personae.core import PersonaeError
@@ -107,8 +106,8 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
                 traceback.print_exc()
             _fail(error.code, error.message, error.hint, as_json=as_json)
             raise typer.Exit(error.exit_code) from None
-        except (typer.Exit, typer.Abort, click.ClickException, BrokenPipeError):
-            raise  # click knows what to do: usage errors, and readers that went away (`| head`)
+        except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
+            raise  # typer knows what to do: usage errors, and readers that went away (`| head`)
         except Exception as error:  # noqa: BLE001 - the last line of defence: one clear word instead of a trace
             if debug:
                 traceback.print_exc()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import lru_cache
 from pathlib import Path
 
 from personae.core import RecipeError
@@ -22,7 +23,11 @@ def load_recipe(source: str | Path) -> Recipe:
         >>> load_recipe("harbour_town").variables["sex"].labels
         ('female', 'male')
     """
-    text, where = load_text(source, "recipes", "recipe")
+    return _read(*load_text(source, "recipes", "recipe"))
+
+
+@lru_cache(maxsize=8)
+def _read(text: str, where: str) -> Recipe:
     recipe = Recipe.of(parse_yaml(text, where, error=RecipeError), where=where)
     _ = recipe.fitted
     return recipe

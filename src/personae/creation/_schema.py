@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Final, Literal, Self
@@ -149,7 +149,11 @@ def load_schema(source: str | Path) -> Schema:
     Raises:
         RecipeError, UnknownKeyError: as for `load_recipe`.
     """
-    text, where = load_text(source, "schemas", "schema")
+    return _read(*load_text(source, "schemas", "schema"))
+
+
+@lru_cache(maxsize=8)
+def _read(text: str, where: str) -> Schema:
     return Schema.of(parse_yaml(text, where, error=RecipeError), where=where)
 
 

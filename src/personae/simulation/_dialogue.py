@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from personae.conditioning import Prompt, embody
 from personae.core import Condition, ConversationRow, Judge, Persona, ProbeRow, TurnRow
@@ -25,7 +25,8 @@ CLIENT: Final = "client"
 RESPONDER: Final = "responder"
 
 _SAMPLING: Final = Sampling(temperature=0.7, max_tokens=60)
-_MOMENTS: Final[tuple[Literal["first", "middle", "last"], ...]] = ("first", "middle", "last")
+Moment: TypeAlias = Literal["first", "middle", "last"]
+MOMENTS: Final[tuple[Moment, ...]] = ("first", "middle", "last")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class Dialogue:
         utterances: hard cap, both speakers together.
         minimum, window: rounds before a natural end counts, and utterances looked at (see `Closing`).
         retries: drafts tried again after an objection. 0 with `guarded=False` measures the bare model.
-        probes: ask the client about itself on forks at the first, middle and last client line.
+        probes: ask the client about itself on forks of the log.
+        moments: after which client lines: drift needs the first and the last; the middle shows its course.
     """
 
     client: Condition = field(default_factory=Prompt)
@@ -50,6 +52,7 @@ class Dialogue:
     retries: int = 1
     guarded: bool = True
     probes: bool = True
+    moments: tuple[Moment, ...] = MOMENTS
     judge: Judge | None = None
 
     def stop(self) -> FirstOf:
@@ -91,7 +94,8 @@ async def converse(
         )
         if dialogue.probes:
             items = probe_items(persona, pool, seed=seed)
-            for moment, at in probe_moments([e.index + 1 for e in log.said_by(CLIENT)]).items():
+            places = probe_moments([e.index + 1 for e in log.said_by(CLIENT)])
+            for moment, at in ((m, places[m]) for m in dialogue.moments if m in places):
                 rows += await probe(
                     client,
                     log,
@@ -107,12 +111,12 @@ async def converse(
     return rows
 
 
-def probe_moments(after: Sequence[int]) -> dict[Literal["first", "middle", "last"], int]:
+def probe_moments(after: Sequence[int]) -> dict[Moment, int]:
     """Where to fork, given the log's length after each client line; two moments never share a place.
 
     Somebody who spoke once has a first line and no last: drift from a line to itself would be a made-up zero.
     """
-    places = dict(zip(_MOMENTS, (after[0], after[len(after) // 2], after[-1]), strict=True)) if after else {}
+    places = dict(zip(MOMENTS, (after[0], after[len(after) // 2], after[-1]), strict=True)) if after else {}
     if len(after) < 2:
         return {m: at for m, at in places.items() if m == "first"}
     return {m: at for m, at in places.items() if m != "middle" or at not in {after[0], after[-1]}}

@@ -108,6 +108,7 @@ class Demo(Study):
             client_sampling=sampling,
             responder_sampling=sampling,
             utterances=spec.turns,
+            moments=("first", "last"),
         )
         return await converse(
             dialogue,
@@ -184,7 +185,7 @@ system message.
 
 Some people also talk with a responder about their day, twice with the same seeds: once each side sees the
 conversation from its own side (`ecp`), once both see one shared transcript with fixed roles (`concat`). Nothing else
-differs. On forks of the log, at the first, middle and last line, the client answers closed questions about its record.
+differs. On forks of the log, at the first and last line, the client answers closed questions about its record.
 """
 
 
