@@ -40,6 +40,7 @@ def go(study: str, out: Path, *, model: str = "fake:statistical", more: dict[str
     said: list[str] = []
     noted: list[str] = []
     settings = SETTINGS[study] | (more or {})
+    order = {"concurrency": 8} | order
     finished = asyncio.run(
         run_study(Order(study, out, model=model, settings=settings, **order), say=said.append, note=noted.append)
     )

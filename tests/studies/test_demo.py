@@ -111,13 +111,12 @@ def test_every_answer_leads_to_the_call_that_gave_it(demo) -> None:
             assert len(asked.options) == len(row.probabilities)
 
 
-@pytest.mark.parametrize("people", [2, 3])
-def test_too_few_people_give_reasons_instead_of_numbers(start, tmp_path: Path, people: int) -> None:
-    run = start("demo", tmp_path / "run", more={"people": people, "talkers": 1, "turns": 2})
+def test_too_few_people_give_reasons_instead_of_numbers(start, tmp_path: Path) -> None:
+    run = start("demo", tmp_path / "run", more={"people": 2, "talkers": 1, "turns": 2})
     found = measured(run.folder)
     for name in ("trait_recovery.self", "trait_recovery.swap", "trait_recovery.openness"):
         assert found[name].value is None
-        assert f"{people} complete people" in found[name].reason
+        assert "2 complete people" in found[name].reason
     assert "trait_recovery.mde" not in found
     self_contained(run.run.report)
 

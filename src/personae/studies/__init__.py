@@ -1,9 +1,12 @@
 """Studies: one published method each, as a recipe over the rooms."""
 
-from personae.studies import demo, spasm
 from personae.studies._base import Bench, Card, Claim, Stage, Study, StudySpec, register, studies
 from personae.studies._driver import Finished, Order, export_folder, overview, plan_of, report_run, run_study
 from personae.studies._pages import closing_sections, describe, opening_sections
+
+# isort: split
+# Built-in studies come last: they import what stands above, like any study outside.
+from personae.studies import demo, spasm
 
 __all__ = [
     "Bench",
