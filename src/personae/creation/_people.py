@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,6 +33,7 @@ def load_people(path: str | Path) -> tuple[Persona, ...]:
     return _unique(records, str(source))
 
 
+@cache
 def load_gallery() -> tuple[Persona, ...]:
     """About forty original, invented people across ages, places and temperaments.
 
