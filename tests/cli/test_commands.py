@@ -285,6 +285,25 @@ def test_a_cap_on_calls_stops_cleanly_and_more_calls_go_on(personae, small, fini
     assert personae(*args).data["digest"] == finished.data["digest"]
 
 
+def test_failed_units_are_a_warning_in_both_forms(personae, small, tmp_path: Path, monkeypatch) -> None:
+    from personae.core import ModelError
+    from personae.models import StatisticalModel
+
+    class Failing(StatisticalModel):
+        async def score_options(self, requests):
+            if requests[0].tags.get("unit") == "inventory/self/1":
+                raise ModelError("the server coughed.")
+            return await super().score_options(requests)
+
+    monkeypatch.setattr("personae.studies._driver.open_model", lambda *args, **kwargs: Failing())
+    args = ("study", "run", "demo", *small, "--model", "fake:statistical", "--out", tmp_path / "run")
+    said = personae(*args, "--json")
+    assert said.code == 0, said.err
+    assert said.data["failed_units"] == 1
+    assert said.envelope["warnings"] == ["1 unit(s) failed, see the report. The same command tries them again."]
+    assert "warning: 1 unit(s) failed" in personae(*args).err
+
+
 # Run folders -------------------------------------------------------------------------------------------------------
 
 

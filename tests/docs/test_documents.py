@@ -47,3 +47,54 @@ def test_no_document_names_a_registry_host_or_an_absolute_path_of_a_machine() ->
         assert "pypi.org" not in text
         assert "files.pythonhosted" not in text
         assert "/work/" not in text, path
+
+
+def commands() -> list[tuple[str, str]]:
+    """Every `personae …` line of the documents and example recipes, comments cut off."""
+    files = [
+        *ROOT.glob("*.md"),
+        *(ROOT / "src/personae/studies").glob("*/README.md"),
+        *(ROOT / "examples").rglob("*.yaml"),
+        ROOT / "Makefile",
+    ]
+    found = []
+    for file in files:
+        for line in file.read_text("utf-8").splitlines():
+            match = re.search(r"^\s*(?:#\s*Try:\s*|@?\S*/)?personae (\w[^#]*)", line)
+            if match and line.startswith(("    ", "\t", "#")):
+                found.append((str(file.relative_to(ROOT)), match[1].strip()))
+    return found
+
+
+def test_every_command_in_a_document_exists_with_its_options() -> None:
+    import typer
+
+    from personae.cli._app import app
+
+    root = typer.main.get_command(app)
+    assert len(commands()) > 10
+    for where, line in commands():
+        words, command = line.split(), root
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]
+        assert not hasattr(command, "commands"), f"{where}: {line}"
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {w for w in words if w.startswith("--")} <= known | {"--help"}, f"{where}: {line}"
+
+
+def test_settings_in_documents_exist() -> None:
+    from personae.studies import studies
+
+    for where, line in commands():
+        if line.startswith("study run ") and line.split()[2] in studies.names():
+            settings = set(re.findall(r"--set (\w+)=", line))
+            assert settings <= set(studies.get(line.split()[2]).Spec.model_fields), f"{where}: {line}"
+
+
+def test_people_named_in_documents_are_in_the_gallery() -> None:
+    from personae.creation import load_gallery
+
+    names = {p.name.split()[0] for p in load_gallery()}
+    for where, line in commands():
+        match = re.match(r"(?:chat|administer|simulate) ([A-Z]\w+)", line)
+        assert match is None or match[1] in names, f"{where}: {line}"

@@ -140,6 +140,11 @@ def test_probes_come_after_the_talk_and_only_for_the_client() -> None:
     assert rows.index(asked[0]) > max(k for k, r in enumerate(rows) if isinstance(r, TurnRow))
 
 
+def test_only_the_moments_asked_for_are_probed() -> None:
+    moments = {r.moment for r in talk(probes=True, moments=("first", "last"), utterances=8) if isinstance(r, ProbeRow)}
+    assert moments == {"first", "last"}
+
+
 def test_a_negative_number_of_retries_is_refused() -> None:
     with pytest.raises(InputError, match="retries is -1"):
         talk(retries=-1)

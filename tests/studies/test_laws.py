@@ -24,7 +24,7 @@ def test_batch_law_concurrency_changes_nothing(start, request, tmp_path: Path, s
 @pytest.mark.model
 def test_batch_law_on_the_embedded_model(start, tmp_path: Path) -> None:
     """Exact mode, cache off: one unit at a time and eight give identical evidence tables."""
-    more = {"people": 4, "turns": 4, "talkers": 2}
+    more = {"people": 2, "turns": 2, "talkers": 1}
     runs = [start("demo", tmp_path / str(n), model="smollm2", more=more, cache="off", concurrency=n) for n in (1, 8)]
     assert runs[0].run.digest == runs[1].run.digest
 

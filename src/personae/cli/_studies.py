@@ -158,4 +158,6 @@ def _run(
     reply.line()
     for line in finished.lines():
         reply.line(line)
+    if finished.failed:
+        reply.warn(f"{finished.failed} unit(s) failed, see the report. The same command tries them again.")
     reply.done(finished.as_data())

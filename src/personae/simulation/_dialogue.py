@@ -95,7 +95,9 @@ async def converse(
         if dialogue.probes:
             items = probe_items(persona, pool, seed=seed)
             places = probe_moments([e.index + 1 for e in log.said_by(CLIENT)])
-            for moment, at in ((m, places[m]) for m in dialogue.moments if m in places):
+            for moment, at in places.items():
+                if moment not in dialogue.moments:
+                    continue
                 rows += await probe(
                     client,
                     log,

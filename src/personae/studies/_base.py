@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, Self
+from typing import Any, ClassVar, Final, Self
 
 import yaml
 from pydantic import Field, ValidationError
@@ -94,8 +94,6 @@ class Bench:
     run: Run
     seed: int
     spec: Any
-    shelf: dict[str, Any] = field(default_factory=dict[str, Any])
-    """things that are cheap to make again and dear to make often"""
 
     @cached_property
     def people(self) -> dict[tuple[str, str], Persona]:
@@ -129,8 +127,6 @@ class Study(ABC):
 
     name: ClassVar[str]
     Spec: ClassVar[type[StudySpec]]
-    generates: ClassVar[bool] = True
-    exports: ClassVar[tuple[Literal["people", "conversations", "responses"], ...]] = ("people",)
 
     @classmethod
     def folder(cls) -> Path:

@@ -71,6 +71,8 @@ class Finished:
     exports: tuple[Path, ...]
     digest: str
     headline: tuple[str, ...]
+    failed: int
+    """units that failed, fewer than the run allows"""
     seconds: float
     cpu_seconds: float
 
@@ -98,6 +100,7 @@ class Finished:
             "exports": [str(p) for p in self.exports],
             "digest": self.digest,
             "headline": list(self.headline),
+            "failed_units": self.failed,
             "seconds": round(self.seconds, 1),
             "cpu_seconds": round(self.cpu_seconds, 1),
         }
@@ -139,6 +142,7 @@ async def run_study(order: Order, *, say: Say, note: Say) -> Finished:
                 exports=tuple(exports),
                 digest=run.digest(),
                 headline=tuple(study.headline(measured)),
+                failed=run.count(failed=True),
                 seconds=time.monotonic() - began,
                 cpu_seconds=time.process_time() - cpu,
             )
@@ -168,20 +172,20 @@ async def _fill(
 
 
 async def _stages(order: Order, study: Study, spec: StudySpec, run: Run, model: Model, *, say: Say, note: Say) -> None:
-    shelf: dict[str, Any] = {}
     stages: Sequence[Stage] = study.plan(spec, order.seed)
     total = sum(len(s.units) for s in stages)
     calls = sum(s.calls for s in stages)
     say(f"plan: {total} units, about {calls} model calls: " + ", ".join(f"{s.name} {len(s.units)}" for s in stages))
     for stage in stages:
-        bench = Bench(model, run, order.seed, spec, shelf)
+        bench = Bench(model, run, order.seed, spec)
 
         async def work(unit: Unit, bench: Bench = bench) -> Sequence[Row]:
             return await study.work(unit, bench)
 
         summary = await _execute(order, run, stage, work, note)
-        _teach(Bench(model, run, order.seed, spec, shelf))
-        for line in study.after(stage, Bench(model, run, order.seed, spec, shelf)):
+        after = Bench(model, run, order.seed, spec)
+        _teach(after)
+        for line in study.after(stage, after):
             say(line)
         if summary.failed:
             note(f"{stage.name}: {summary.failed} unit(s) failed: {dict(summary.failures)}")
