@@ -21,7 +21,7 @@ from personae.core import (
     canonical_json,
     derive_seed,
 )
-from personae.creation import SchemaSampler, craft, craft_description
+from personae.creation import SchemaSampler, craft_description
 from personae.instruments import YesNoJudge, validate_closing_judge
 from personae.measures import (
     audit_measurements,
@@ -104,12 +104,10 @@ class Spasm(Study):
         spec: SpasmSpec = bench.spec
         sampler = SchemaSampler(spec.schema_name, bench.seed)
         person = sampler.person(unit.payload)
-        crafted = craft(person)
         rows: list[Row] = list(sampler.slots(unit.payload, unit=unit.key))
         if spec.crafter == "model":
             async with bench.model.session(unit.key):
                 written = await craft_description(bench.model, person, derive_seed(bench.seed, unit.key))
-            crafted = written.text
             rows.append(
                 JudgementRow(
                     unit=unit.key,
@@ -122,7 +120,7 @@ class Spasm(Study):
                     agreement="rule",
                 )
             )
-            person = person.model_copy(update={"description": crafted})
+            person = person.model_copy(update={"description": written.text})
         rows.append(
             PersonaRow(
                 unit=unit.key,
