@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personae.models import api_key, redact
-from personae.models._keys import MASK
+from personae.models._keys import MASK, is_clean
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,14 @@ def test_the_key_of_the_environment_is_masked_whatever_it_looks_like(monkeypatch
     assert api_key() == "correct horse battery"
     monkeypatch.setenv("PERSONAE_API_KEY", "another secret")
     assert api_key() == "another secret"
+
+
+def test_what_was_clean_is_searched_again_for_a_new_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = ("the word is swordfish42", "nothing here")
+    assert is_clean(parts)
+    assert not is_clean(parts, "Bearer abcdefghijklmnopqrst")
+    monkeypatch.setenv("OPENAI_API_KEY", "swordfish42")
+    assert not is_clean(parts)
 
 
 def test_no_key_is_no_key() -> None:

@@ -205,10 +205,10 @@ def test_threads_do_not_change_a_bit(tiny):
     trunk = tuple(rng.integers(3, 200, 40).tolist())
     group = [Prompt((*trunk, *rng.integers(3, 200, 9).tolist()), ((1, 2, 3), (4, 5))) for _ in range(50)]
     found = []
+    engine = DenseEngine(read_header(tiny), context=256)
     for threads in (1, 2, 3):
-        engine = DenseEngine(read_header(tiny), context=256, threads=threads)
-        found.append(engine.score(group))
-        engine.close()
+        found.append(engine.score(group, threads))
+    engine.close()
     assert found[0] == found[1] == found[2]
 
 

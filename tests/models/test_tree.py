@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personae.core import InputError, ModelError
-from personae.models._tree import Prompt, build_tree, check_length, plan_rounds
+from personae.models._tree import Prompt, build_tree, check_length, plan_pieces, plan_rounds
 
 TOKENS = st.lists(st.integers(0, 2), min_size=1, max_size=9).map(tuple)
 GROUPS = st.lists(
@@ -80,6 +80,35 @@ def test_rounds_are_sound(prompts, limit, leaves, random):
         for item in plan_rounds(other, limit=limit, leaves=leaves)
     ]
     assert spelled == again
+
+
+@given(GROUPS, st.integers(1, 12), st.randoms())
+@settings(max_examples=120, deadline=None)
+def test_pieces_are_sound(prompts, limit, random):
+    tree = build_tree(prompts)
+    pieces = plan_pieces(tree, limit=limit)
+    assert sorted(node for piece in pieces for node in piece.nodes) == list(range(1, len(tree.token)))
+    level_of: dict[int, int] = {}
+    for piece in pieces:
+        assert 0 < len(piece.nodes) <= limit
+        assert [tree.depth[node] for node in piece.spine] == list(range(len(piece.spine)))
+        assert all(level_of[node] < piece.level for node in piece.spine)
+        visible = {0, *piece.spine}
+        for node in piece.nodes:
+            assert tree.parent[node] in visible
+            visible.add(node)
+            level_of[node] = piece.level
+    shuffled = list(prompts)
+    random.shuffle(shuffled)
+    other = build_tree(shuffled)
+    spelled = [[path(tree, n) for n in piece.nodes] for piece in pieces]
+    assert spelled == [[path(other, n) for n in piece.nodes] for piece in plan_pieces(other, limit=limit)]
+
+
+def test_pieces_of_one_trunk_are_independent():
+    persona = tuple(range(30))
+    tree = build_tree([Prompt((*persona, 100 + item, 7, 8, 9, item), ((1, 2), (3, 4))) for item in range(40)])
+    assert [piece.level for piece in plan_pieces(tree, limit=80)] == [0, 1, 1, 1]
 
 
 def test_shared_tokens_are_counted_once():

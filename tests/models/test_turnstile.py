@@ -15,35 +15,37 @@ def test_first_come_first_served():
         lock, order = Turnstile(), []
 
         async def unit(name):
-            await lock.acquire()
+            lane = await lock.acquire()
             order.append(name)
             await asyncio.sleep(0)
-            lock.release()
+            lock.release(lane)
 
-        await lock.acquire()
+        held = await lock.acquire()
         tasks = []
         for name in range(8):
             tasks.append(asyncio.create_task(unit(name)))
             await asyncio.sleep(0)
-        lock.release()
+        lock.release(held)
         await asyncio.gather(*tasks)
         return order
 
     assert asyncio.run(scene()) == list(range(8))
 
 
-def test_one_at_a_time_across_loops_and_threads():
-    lock, inside, most, passed = Turnstile(), [0], [0], [0]
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_one_per_lane_across_loops_and_threads(lanes):
+    lock, inside, most, passed = Turnstile(lanes), [set()], [0], [0]
 
     async def units():
         for _ in range(25):
-            await lock.acquire()
-            inside[0] += 1
-            most[0] = max(most[0], inside[0])
+            lane = await lock.acquire()
+            assert lane not in inside[0]
+            inside[0].add(lane)
+            most[0] = max(most[0], len(inside[0]))
             await asyncio.sleep(0)
-            inside[0] -= 1
+            inside[0].remove(lane)
             passed[0] += 1
-            lock.release()
+            lock.release(lane)
 
     async def loop():
         await asyncio.gather(*(units() for _ in range(3)))
@@ -53,28 +55,29 @@ def test_one_at_a_time_across_loops_and_threads():
         thread.start()
     for thread in threads:
         thread.join(timeout=30)
-    assert (most[0], passed[0]) == (1, 300)
+    assert (most[0], passed[0]) == (lanes, 300)
+    assert lock.inside == 0
 
 
 @pytest.mark.parametrize("late", [False, True])
 def test_who_is_cancelled_gives_the_turn_on(late):
     async def scene():
         lock = Turnstile()
-        await lock.acquire()
+        held = await lock.acquire()
         waiter = asyncio.create_task(lock.acquire())
         follower = asyncio.create_task(lock.acquire())
         await asyncio.sleep(0)
         if late:
-            lock.release()
+            lock.release(held)
             waiter.cancel()
         else:
             waiter.cancel()
             await asyncio.sleep(0)
-            lock.release()
+            lock.release(held)
         with pytest.raises(asyncio.CancelledError):
             await waiter
         await asyncio.wait_for(follower, 5)
-        lock.release()
+        lock.release(follower.result())
         await asyncio.wait_for(lock.acquire(), 5)
 
     asyncio.run(scene())

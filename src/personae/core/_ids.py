@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 
 from pydantic import BaseModel
 
@@ -25,6 +25,8 @@ def canonical_json(value: object) -> str:
         ValueError: `value` holds NaN or infinity.
         TypeError: `value` holds something JSON cannot say.
     """
+    if type(value) is list and all(type(entry) in _LEAVES for entry in cast("list[object]", value)):
+        return _encode(value)
     return _encode(_plain(value))
 
 

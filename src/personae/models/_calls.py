@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from personae.core import EndpointError, InputError, PersonaeError
-from personae.models._keys import redact
+from personae.models._keys import is_clean, redact
 from personae.models._protocol import GenerateRequest, Model, ScoreRequest, Usage
 from personae.models._requests import Verb, WrittenCall, fingerprint_hash, read_generate, read_scores
 from personae.models._sqlite import FileKind, open_database, storage_errors
@@ -167,8 +167,8 @@ class CallLog:
     ) -> None:
         """Buffer one call. Secrets are masked here, before anything is stored."""
         texts = [call.request, response or "", json.dumps(dict(tags)) if tags else "{}", tags.get("unit", "")]
-        joined = "\0".join(texts)
-        if redact(joined) != joined:  # rare: once for all of them, then each by itself
+        joined = "\0".join(texts[1:])
+        if not is_clean(call.parts or texts[:1], joined):  # rare: then each by itself
             texts = [redact(text) for text in texts]
         request, said, tagged, unit = texts
         self._append(
@@ -190,7 +190,7 @@ class CallLog:
                 notes.neutralised,
                 redact(json.dumps(notes.server, sort_keys=True)) if notes.server else None,
             ),
-            len(joined),
+            len(call.request) + len(joined),
         )
 
     def add_token_count(self, model: str, text: str, tokens: int) -> None:

@@ -3,7 +3,7 @@
 Three things speak for it beside the compiled engine. Its matrix products run on the BLAS inside numpy, about three
 times as fast per CPU second for this work. Float32 activations make the result nearly independent of the shape of the
 computation (1e-4 nats, where half-precision activations give 1e-2). And tree attention needs no sequence bookkeeping:
-a block sees its spine and itself.
+a token sees whatever a mask lets it see.
 
 Source: the network is LLaMA (arXiv:2302.13971 §2.2: pre-norm RMSNorm, SwiGLU, rotary positions) with grouped-query
 attention (arXiv:2305.13245 §2.2).
@@ -11,11 +11,11 @@ attention (arXiv:2305.13245 §2.2).
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -25,25 +25,25 @@ from personae.core import InputError, ModelError
 from personae.models._blas import one_blas_thread
 from personae.models._ggufile import F16, F32, Header, tensor_f32
 from personae.models._tree import (
+    Piece,
     Prompt,
-    Round,
     Scores,
     Tree,
     build_tree,
     check_length,
     log_probabilities,
-    plan_rounds,
+    plan_pieces,
     sum_scores,
 )
 
 Floats: TypeAlias = NDArray[np.float32]
-Ints: TypeAlias = NDArray[np.int64]
+Logs: TypeAlias = NDArray[np.float64]
 
 _LARGEST: Final = 600_000_000
 """Weights. Beyond it the float32 copy in memory (four bytes each) is too large, and the compiled engine scores."""
 
-_ROUND: Final = 192
-"""Tokens of a round: large enough for the matrix products, small enough for the caches."""
+_PIECE: Final = 320
+"""Tokens computed together: large enough for the matrix products, small enough for the caches."""
 
 _LOGIT_ROWS: Final = 128
 _HIDDEN: Final = np.float32(-1e30)
@@ -65,9 +65,10 @@ class Layer:
 
 
 @dataclass(slots=True)
-class Spine:
-    """Keys and values of the path computed so far, shape (layers, key heads, capacity, head size)."""
+class _Trunk:
+    """Keys and values of the nodes that later pieces look back on, shape (layers, key heads, nodes, head size)."""
 
+    place: dict[int, int]
     keys: Floats
     values: Floats
 
@@ -90,24 +91,22 @@ def dense_fits(header: Header) -> bool:
 class DenseEngine:
     """Exact log-probabilities of options, a group at a time.
 
-    The same group gives the same bits in any order of requests, with any number of threads (rounds are fixed by the
-    group; threads only share rounds out), whatever was computed before.
+    The same group gives the same bits in any order of requests, with any number of threads (pieces are fixed by the
+    group; threads only share them out), whatever was computed before. Groups may be scored side by side.
     """
 
     method: Final = "dense-float32"
 
-    def __init__(self, header: Header, *, context: int, threads: int = 1) -> None:
+    def __init__(self, header: Header, *, context: int) -> None:
         if not dense_fits(header):
             raise InputError(f"{str(header.path)!r} is not a small Llama-family model with F16 weights.")
         self.context = min(context, header.integer("context_length"))
-        self.threads = threads
         self._heads = header.integer("attention.head_count")
         self._key_heads = header.integer("attention.head_count_kv")
         self._width = header.integer("embedding_length")
         self._inner = header.integer("feed_forward_length")
         self._head = header.integer("rope.dimension_count", self._width // self._heads)
         self._epsilon = np.float32(header.number("attention.layer_norm_rms_epsilon"))
-        self._lock = threading.Lock()
         self._layers: list[Layer] | None = self._load_layers(header)
         self._embedding = tensor_f32(header, header.tensors["token_embd.weight"])
         output = header.tensors.get("output.weight")
@@ -139,8 +138,8 @@ class DenseEngine:
             for i in range(header.integer("block_count"))
         ]
 
-    def score(self, prompts: Sequence[Prompt]) -> Scores:
-        """Score one group.
+    def score(self, prompts: Sequence[Prompt], threads: int | None = None) -> Scores:
+        """Score one group, on as many threads as given.
 
         Raises:
             ModelError: a prompt is empty, or longer with its option than the context.
@@ -148,61 +147,57 @@ class DenseEngine:
         """
         tree = build_tree(prompts)
         check_length(tree, self.context)
-        with self._lock, one_blas_thread(), np.errstate(over="ignore", under="ignore"):
-            return sum_scores(tree, self._run(tree))
+        with one_blas_thread():
+            return sum_scores(tree, self._run(tree, threads or 1))
 
     def close(self) -> None:
-        """Drop the weights."""
-        with self._lock:
-            self._layers = None
-            self._embedding = self._output = np.zeros((0, 0), np.float32)
+        """Drop the weights. Nothing may be running."""
+        self._layers = None
+        self._embedding = self._output = np.zeros((0, 0), np.float32)
 
-    def _run(self, tree: Tree) -> dict[int, NDArray[np.float64]]:
+    def _run(self, tree: Tree, threads: int) -> dict[int, Logs]:
         if self._layers is None:
             raise ModelError("the scoring engine is closed.", hint="Open the model again.")
-        rounds = plan_rounds(tree, limit=_ROUND)
-        longest = max((r.spine + len(r.blocks[0]) for r in rounds if r.extends), default=0)
-        shape = (len(self._layers), self._key_heads, longest, self._head)
-        spine = Spine(np.zeros(shape, np.float32), np.zeros(shape, np.float32))
-        found: dict[int, NDArray[np.float64]] = {}
-        with ThreadPoolExecutor(max(1, self.threads)) as pool:
-            at = 0
-            while at < len(rounds):
-                # Rounds up to the next one that moves the spine are independent of each other.
-                end = at + 1
-                while not rounds[at].extends and end < len(rounds) and not rounds[end].extends:
-                    end += 1
-                for part in pool.map(partial(self._round, tree=tree, spine=spine), rounds[at:end]):
+        pieces = plan_pieces(tree, limit=_PIECE)
+        place = {node: at for at, node in enumerate(sorted({node for piece in pieces for node in piece.spine}))}
+        shape = (len(self._layers), self._key_heads, len(place), self._head)
+        trunk = _Trunk(place, np.zeros(shape, np.float32), np.zeros(shape, np.float32))
+        found: dict[int, Logs] = {}
+        with ThreadPoolExecutor(threads) as pool:
+            for _, level in groupby(sorted(pieces, key=_level), key=_level):
+                for part in pool.map(partial(self._piece, tree=tree, trunk=trunk, layers=self._layers), level):
                     found.update(part)
-                at = end
         return found
 
-    def _round(self, item: Round, tree: Tree, spine: Spine) -> dict[int, NDArray[np.float64]]:
-        layers = self._layers or []
-        grid = _grid(item, tree)
-        wanted = np.array([i for i, node in enumerate(grid.nodes) if tree.reads[node]], dtype=np.int64)
-        x = self._embedding[grid.tokens]  # Shape: (n, width); a copy, because it is indexed by an array
-        cos, sin = self._cos[grid.positions][:, None], self._sin[grid.positions][:, None]
-        for index, layer in enumerate(layers):
-            q, k, v = self._project(x, layer, cos, sin)
-            if item.extends:
-                spine.keys[index, :, item.spine : item.spine + len(k)] = k.transpose(1, 0, 2)
-                spine.values[index, :, item.spine : item.spine + len(v)] = v.transpose(1, 0, 2)
-            past = (spine.keys[index, :, : item.spine], spine.values[index, :, : item.spine])
-            mixed = _attend(q, k, v, past, grid)
-            if index == len(layers) - 1:
-                # Only nodes with something to read need the rest of the last layer.
-                x, mixed = x[wanted], mixed[wanted]
-            x += mixed @ layer.output.T
-            inner = self._normal(x, layer.ffn_norm) @ layer.gate_up.T
-            gate, up = inner[:, : self._inner], inner[:, self._inner :]
-            gate /= 1 + np.exp(-gate)
-            gate *= up
-            x += gate @ layer.down.T
-        return self._read(x, [grid.nodes[i] for i in wanted], tree)
+    def _piece(self, piece: Piece, tree: Tree, trunk: _Trunk, layers: Sequence[Layer]) -> dict[int, Logs]:
+        wanted = np.array([i for i, node in enumerate(piece.nodes) if tree.reads[node]], dtype=np.int64)
+        kept = np.array([i for i, node in enumerate(piece.nodes) if node in trunk.place], dtype=np.int64)
+        places = np.array([trunk.place[piece.nodes[i]] for i in kept], dtype=np.int64)
+        before = np.array([trunk.place[node] for node in piece.spine], dtype=np.int64)
+        x = self._embedding[[tree.token[node] for node in piece.nodes]]  # Shape: (n, width); a copy
+        positions = [tree.depth[node] for node in piece.nodes]
+        cos, sin = self._cos[positions][:, None], self._sin[positions][:, None]
+        mask = _mask(piece, tree)
+        with np.errstate(over="ignore", under="ignore"):
+            for index, layer in enumerate(layers):
+                q, k, v = self._project(x, layer, cos, sin)
+                trunk.keys[index][:, places] = k[:, kept]
+                trunk.values[index][:, places] = v[:, kept]
+                k = np.concatenate([trunk.keys[index][:, before], k], axis=1)
+                v = np.concatenate([trunk.values[index][:, before], v], axis=1)
+                if index == len(layers) - 1:
+                    # Only nodes with something to read need the rest of the last layer.
+                    x, q, mask = x[wanted], q[:, wanted], mask[wanted]
+                x += _attend(q, k, v, mask) @ layer.output.T
+                inner = self._normal(x, layer.ffn_norm) @ layer.gate_up.T
+                gate, up = inner[:, : self._inner], inner[:, self._inner :]
+                gate /= 1 + np.exp(-gate)
+                gate *= up
+                x += gate @ layer.down.T
+            return self._read(x, [piece.nodes[i] for i in wanted], tree)
 
     def _project(self, x: Floats, layer: Layer, cos: Floats, sin: Floats) -> tuple[Floats, Floats, Floats]:
-        """Queries (n, key heads, group, head), keys and values (n, key heads, head); the first two rotated."""
+        """Queries (key heads, n, group, head), keys and values (key heads, n, head); the first two rotated."""
         n, turned = len(x), self._heads + self._key_heads
         heads: Floats = (self._normal(x, layer.attn_norm) @ layer.qkv.T).reshape(
             n, turned + self._key_heads, self._head
@@ -213,16 +208,16 @@ class DenseEngine:
         rotated[..., :half] = left * cos - right * sin
         rotated[..., half:] = left * sin + right * cos
         rotated[:, : self._heads] *= np.float32(self._head**-0.5)
-        q = rotated[:, : self._heads]
-        return q.reshape(n, self._key_heads, -1, self._head), rotated[:, self._heads :], heads[:, turned:]
+        q = rotated[:, : self._heads].reshape(n, self._key_heads, -1, self._head)
+        return q.swapaxes(0, 1), rotated[:, self._heads :].swapaxes(0, 1), heads[:, turned:].swapaxes(0, 1)
 
     def _normal(self, x: Floats, weight: Floats) -> Floats:
         square = np.einsum("ij,ij->i", x, x)[:, None] / np.float32(x.shape[1])
         return x * (1 / np.sqrt(square + self._epsilon)) * weight
 
-    def _read(self, x: Floats, nodes: Sequence[int], tree: Tree) -> dict[int, NDArray[np.float64]]:
+    def _read(self, x: Floats, nodes: Sequence[int], tree: Tree) -> dict[int, Logs]:
         """Log-probabilities of the tokens to read at each node. Sums over the vocabulary are kept in float64."""
-        found: dict[int, NDArray[np.float64]] = {}
+        found: dict[int, Logs] = {}
         x = self._normal(x, self._output_norm)
         for start in range(0, len(nodes), _LOGIT_ROWS):
             logits = x[start : start + _LOGIT_ROWS] @ self._output.T  # Shape: (rows, vocabulary)
@@ -230,74 +225,32 @@ class DenseEngine:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    """A round laid out for block attention: blocks padded to one length."""
-
-    nodes: tuple[int, ...]
-    tokens: Ints
-    positions: Ints
-    cells: Ints
-    """place of each node in the padded layout (blocks * longest)"""
-    mask: Floats
-    """0 where a node sees another of its block, else -1e30; shape (blocks, longest, longest)"""
+def _level(piece: Piece) -> int:
+    return piece.level
 
 
-def _grid(item: Round, tree: Tree) -> _Grid:
-    blocks = item.blocks
-    longest = max(len(block) for block in blocks)
-    if len(blocks) * longest > 2 * sum(len(block) for block in blocks):
-        # Very unequal blocks: one block with a sparse mask wastes less than the padding.
-        blocks = (tuple(node for block in blocks for node in block),)
-        longest = len(blocks[0])
-    mask = np.full((len(blocks), longest, longest), _HIDDEN, np.float32)
-    mask[:, np.arange(longest), np.arange(longest)] = 0
-    cells: list[int] = []
-    for row, block in enumerate(blocks):
-        place = {node: column for column, node in enumerate(block)}
-        for node, column in place.items():
-            above = place.get(tree.parent[node])
-            if above is not None:
-                np.copyto(mask[row, column, :column], mask[row, above, :column])
-        cells += range(row * longest, row * longest + len(block))
-    nodes = tuple(node for block in blocks for node in block)
-    return _Grid(
-        nodes,
-        np.array([tree.token[node] for node in nodes]),
-        np.array([tree.depth[node] for node in nodes]),
-        np.array(cells),
-        mask,
-    )
+def _mask(piece: Piece, tree: Tree) -> Floats:
+    """0 where a node of the piece sees a node of the spine or of the piece, else -1e30; shape (n, spine + n)."""
+    spine, place = len(piece.spine), {node: row for row, node in enumerate(piece.nodes)}
+    mask = np.full((len(place), spine + len(place)), _HIDDEN, np.float32)
+    for node, row in place.items():
+        above = place.get(tree.parent[node])
+        if above is None:
+            mask[row, : tree.depth[node]] = 0  # what comes before it, which is on the spine
+        else:
+            mask[row, : spine + row] = mask[above, : spine + row]
+        mask[row, spine + row] = 0
+    return mask
 
 
-def _attend(q: Floats, k: Floats, v: Floats, past: tuple[Floats, Floats], grid: _Grid) -> Floats:
-    """Softmax attention of each node over the spine and over its own block; shape (n, heads * head)."""
-    blocks, longest, _ = grid.mask.shape
-    n, key_heads, group, head = q.shape
-    rows = blocks * longest
-
-    def padded(part: Floats) -> Floats:
-        full = np.zeros((rows, *part.shape[1:]), np.float32)
-        full[grid.cells] = part
-        return full
-
-    queries = padded(q).transpose(1, 0, 2, 3).reshape(key_heads, rows * group, head)
-    keys = padded(k).transpose(1, 0, 2).reshape(key_heads, blocks, longest, head)
-    values = padded(v).transpose(1, 0, 2).reshape(key_heads, blocks, longest, head)
-    near = queries.reshape(key_heads, blocks, longest * group, head) @ keys.swapaxes(-1, -2)
-    near = near.reshape(key_heads, blocks, longest, group, longest)
-    near += grid.mask[:, :, None]
-    near = near.reshape(key_heads, rows * group, longest)
-    far = queries @ past[0].swapaxes(-1, -2)  # Shape: (key heads, rows * group, spine)
-    top = near.max(-1, keepdims=True)
-    if far.shape[-1]:
-        top = np.maximum(top, far.max(-1, keepdims=True))
-    near -= top
-    far -= top
-    np.exp(near, out=near)
-    np.exp(far, out=far)
-    total = near.sum(-1, keepdims=True) + far.sum(-1, keepdims=True)
-    mixed = (near.reshape(key_heads, blocks, longest * group, longest) @ values).reshape(queries.shape)
-    mixed += far @ past[1]
-    mixed /= total
-    return mixed.reshape(key_heads, rows, group, head)[:, grid.cells].transpose(1, 0, 2, 3).reshape(n, -1)
+def _attend(q: Floats, k: Floats, v: Floats, mask: Floats) -> Floats:
+    """Softmax attention under a mask (n, seen); q is (key heads, n, group, head); result (n, heads * head)."""
+    key_heads, n, group, head = q.shape
+    seen = mask.shape[1]
+    weights = (q.reshape(key_heads, n * group, head) @ k.swapaxes(-1, -2)).reshape(key_heads, n, group, seen)
+    weights += mask[:, None]
+    weights -= weights.max(-1, keepdims=True)
+    np.exp(weights, out=weights)
+    weights /= weights.sum(-1, keepdims=True)
+    mixed = weights.reshape(key_heads, n * group, seen) @ v
+    return mixed.reshape(key_heads, n, group * head).swapaxes(0, 1).reshape(n, key_heads * group * head)

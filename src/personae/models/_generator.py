@@ -48,10 +48,17 @@ class Generated:
 
 
 class Generator:
-    """Continues prompts. Not for several threads at once: the caller serialises."""
+    """Continues prompts. Not for several threads at once: the caller serialises. Several may share one model.
 
-    def __init__(self, path: Path, *, context: int, threads: int | None = 1) -> None:
-        self._model = NativeModel(path)
+    Args:
+        source: a file, or a model already open (whoever opened it closes it).
+        context: tokens that a prompt and its continuation may hold.
+        threads: engine threads; None follows the load of the machine.
+    """
+
+    def __init__(self, source: Path | NativeModel, *, context: int, threads: int | None = 1) -> None:
+        self._owns = not isinstance(source, NativeModel)
+        self._model = source if isinstance(source, NativeModel) else NativeModel(source)
         trained = int(self._model.lib.llama_model_n_ctx_train(self._model.pointer))
         self.context = min(context, trained) if trained > 0 else context
         try:
@@ -60,7 +67,8 @@ class Generator:
                 Shape(context=self.context, batch=_BATCH, sequences=_SLOTS, unified=False, flash=True, threads=threads),
             )
         except ModelError:
-            self._model.close()
+            if self._owns:
+                self._model.close()
             raise
         self._slots = [_Slot() for _ in range(_SLOTS)]
         self._clock = 0
@@ -79,6 +87,7 @@ class Generator:
         seed: int,
         stop: Sequence[str] = (),
         cancelled: Callable[[], bool] = lambda: False,
+        most_threads: int | None = None,
     ) -> Generated:
         """Continue a prompt given as token ids, one chunk per message.
 
@@ -94,7 +103,7 @@ class Generator:
                 f"the prompt holds {length} tokens, the context holds {self.context}.",
                 hint="Shorten the persona or the conversation, or open the model with a larger context.",
             )
-        self._engine.follow_load()
+        self._engine.follow_load(most_threads)
         sampler = _Sampler(self._engine, sampling, seed)
         try:
             sampler.remember(token for chunk in chunks for token in chunk)
@@ -110,7 +119,8 @@ class Generator:
     def close(self) -> None:
         """Free the engine's memory."""
         self._engine.close()
-        self._model.close()
+        if self._owns:
+            self._model.close()
 
     def _prefill(self, chunks: Sequence[Chunk], cancelled: Callable[[], bool]) -> tuple[int, int]:
         """Bring a slot to the end of the prompt, its last logits fresh. Returns the slot and the tokens computed."""

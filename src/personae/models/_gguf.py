@@ -1,7 +1,8 @@
 """GGUF models in this process.
 
-    exact      one call at a time; generation with prompts cut at message boundaries (`_generator`), scoring in rounds
-               fixed by the group (`_dense`, `_sequences`). Concurrency decides who waits, never what is computed.
+    exact      every unit has a lane of its own: generation one sequence at a time, its prompts cut at message
+               boundaries (`_generator`); scoring in pieces fixed by the group (`_dense`, `_sequences`). Lanes and
+               concurrency decide who waits, never what is computed.
     batched    generation in several slots of the engine's server: faster, but the bits depend on who shares a batch.
                Scoring is the same as in exact mode.
 
@@ -52,15 +53,20 @@ __all__ = ["GgufModel", "loopback_server"]
 
 T = TypeVar("T")
 _SLOTS: Final = 8
+_LANES: Final = 4
+_SMALL: Final = 500_000_000
+"""Bytes of a file up to which the cores are better used by several units than by one."""
+
 _REMEMBERED: Final = 4096
 _inside: ContextVar[tuple[_Ticket, ...]] = ContextVar("personae_gguf_sessions", default=())
 
 
 @dataclass(slots=True, eq=False)
 class _Ticket:
-    """Says that the task that carries it holds `model`."""
+    """Says that the task that carries it holds a lane of `model`."""
 
     model: GgufModel
+    lane: int
     valid: bool = True
 
     def opens(self, model: GgufModel) -> bool:
@@ -77,6 +83,8 @@ class GgufModel:
         mode: see the module's docstring.
         threads: engine threads; None chooses by the load of the machine. Never changes a result in exact mode.
         context: tokens that a prompt and its continuation may hold.
+        lanes: units computed side by side in exact mode; None = as many as cores where the model is small, at most 4.
+            Never changes a result.
 
     >>> from personae.models import open_model
     >>> model = open_model("smollm2")  # doctest: +SKIP
@@ -91,24 +99,31 @@ class GgufModel:
         mode: Literal["exact", "batched"] = "exact",
         threads: int | None = None,
         context: int = 2048,
+        lanes: int | None = None,
     ) -> None:
         if threads is not None and threads < 1:
             raise InputError(f"threads is {threads!r}, expected 1 or more.")
+        if lanes is not None and lanes < 1:
+            raise InputError(f"lanes is {lanes!r}, expected 1 or more.")
         if context < 64:
             raise InputError(f"context is {context!r}, expected at least 64 tokens.")
         self._reference, self._mode, self._context = reference, mode, context
         self._generate_path, self._score_path = Path(generate_path), Path(score_path)
         self._threads = threads
-        self._turnstile = Turnstile()
+        self._lanes = (lanes or _default_lanes(self._generate_path)) if mode == "exact" else _SLOTS
+        self._turnstile = Turnstile(self._lanes)
         self._loading = threading.RLock()
         self._pieces: dict[Segment, tuple[int, ...]] = {}
-        self._generator: Generator | None = None
+        self._weights: NativeModel | None = None
+        self._generators: dict[int, Generator] = {}
         self._server: EngineServer | None = None
         self._scorer: DenseEngine | SequenceEngine | None = None
         self._vocabulary: NativeModel | None = None
         self._closed = False
-        self._calls = ThreadPoolExecutor(self.parallel, "personae-gguf")
-        self._scoring = self._calls if mode == "exact" else ThreadPoolExecutor(1, "personae-score")
+        # A cancelled call may run on for a moment: one thread per lane keeps the next one off its engine.
+        exact = mode == "exact"
+        self._workers = [ThreadPoolExecutor(1, f"personae-lane-{k}") for k in range(self._lanes if exact else 1)]
+        self._slots = None if exact else ThreadPoolExecutor(_SLOTS, "personae-slots")
 
     @property
     def reference(self) -> str:
@@ -128,11 +143,11 @@ class GgufModel:
     @property
     def parallel(self) -> int:
         """Calls worth having in flight."""
-        return 1 if self._mode == "exact" else _SLOTS
+        return self._lanes
 
     @property
     def fingerprint(self) -> Mapping[str, str | int | float | bool]:
-        """Everything that can change an answer. Threads cannot, so they are not here."""
+        """Everything that can change an answer. Threads and lanes cannot, so they are not here."""
         return self._identity
 
     @cached_property
@@ -147,10 +162,10 @@ class GgufModel:
             "template_sha256": self.template.digest,
             "mode": self._mode,
             "context": self._context,
-            "slots": self.parallel,
+            "slots": 1 if self._mode == "exact" else _SLOTS,
             "numpy": np.__version__,
             "blas_pinned": blas_threads_known(),
-            "rules": "message-chunks-1, rounds-1",
+            "rules": "message-chunks-1, pieces-1",
         }
 
     @cached_property
@@ -210,7 +225,7 @@ class GgufModel:
 
         async def answer(index: int) -> tuple[Completion, int]:
             seed = derive_seed(request.seed, "generate", request.replicate, index)
-            return await self._call(lambda stop: self._complete(request, chunks, seed, stop))
+            return await self._call(lambda lane, stop: self._complete(request, chunks, seed, lane, stop))
 
         if self._mode == "exact":
             answers = [await answer(index) for index in range(request.n)]
@@ -242,7 +257,7 @@ class GgufModel:
             )
             for request in requests
         ]
-        scores = await self._call(lambda _: self._score(prompts), scoring=True)
+        scores = await self._call(lambda _lane, _stop: self._score(prompts), scoring=True)
         share, rest = divmod(scores.computed, len(prompts))
         return tuple(
             OptionScores(
@@ -267,7 +282,7 @@ class GgufModel:
         )
 
     def session(self, unit: str) -> AbstractAsyncContextManager[None]:
-        """Hold the model for one unit. In exact mode units take turns in the order they came, each from a clear cache.
+        """Hold a lane for one unit. In exact mode units take turns in the order they came, each from a clear cache.
 
         Sessions of one model do not nest: an inner one joins the outer. In batched mode nothing is held.
         """
@@ -280,31 +295,33 @@ class GgufModel:
         if self._mode == "batched" or any(ticket.opens(self) for ticket in outer):
             yield
             return
-        await self._turnstile.acquire()
-        ticket = _Ticket(self)
+        lane = await self._turnstile.acquire()
+        ticket = _Ticket(self, lane)
         _inside.set((*outer, ticket))
         try:
-            await self._call(lambda _: self._forget())
+            await self._call(lambda lane, _: self._forget(lane))
             yield
         finally:
             # Tasks that were started inside and still run have the ticket in their context: it opens nothing now.
             ticket.valid = False
             _inside.set(tuple(held for held in _inside.get() if held is not ticket))
-            self._turnstile.release()
+            self._turnstile.release(lane)
 
     async def close(self) -> None:
         """Wait for running calls and free all engines."""
         if self._closed:
             return
-        await asyncio.gather(*(asyncio.wrap_future(pool.submit(int)) for pool in {self._calls, self._scoring}))
+        pools = [*self._workers, *([self._slots] if self._slots else [])]
+        await asyncio.gather(*(asyncio.wrap_future(pool.submit(int)) for pool in pools))
         self._closed = True
-        for pool in {self._calls, self._scoring}:
+        for pool in pools:
             await asyncio.to_thread(pool.shutdown)
         with self._loading:
-            for engine in (self._generator, self._server, self._scorer, self._vocabulary):
+            for engine in (*self._generators.values(), self._weights, self._server, self._scorer, self._vocabulary):
                 if engine is not None:
                     engine.close()
-            self._generator = self._server = self._scorer = self._vocabulary = None
+            self._generators.clear()
+            self._weights = self._server = self._scorer = self._vocabulary = None
 
     def _ids(self, segment: Segment) -> tuple[int, ...]:
         known = self._pieces.get(segment)
@@ -318,49 +335,55 @@ class GgufModel:
             self._pieces[segment] = known
         return known
 
-    async def _call(self, work: Callable[[threading.Event], T], *, scoring: bool = False) -> T:
-        """Run engine work off the event loop; in exact mode only when it is this caller's turn."""
+    async def _call(self, work: Callable[[int, threading.Event], T], *, scoring: bool = False) -> T:
+        """Run engine work off the event loop; in exact mode on the caller's lane, or on the next free one."""
         self._check_open()
-        waits = self._mode == "exact" and not any(ticket.opens(self) for ticket in _inside.get())
-        if waits:
-            await self._turnstile.acquire()
+        held = next((ticket.lane for ticket in _inside.get() if ticket.opens(self)), None)
+        waits = self._mode == "exact" and held is None
+        lane = await self._turnstile.acquire() if waits else held or 0
         stop = threading.Event()
         try:
             self._check_open()
-            pool = self._scoring if scoring else self._calls
-            return await asyncio.get_running_loop().run_in_executor(pool, work, stop)
+            pool = self._workers[lane] if scoring or self._slots is None else self._slots
+            return await asyncio.get_running_loop().run_in_executor(pool, work, lane, stop)
         except asyncio.CancelledError:
             stop.set()
             raise
         finally:
             if waits:
-                self._turnstile.release()
+                self._turnstile.release(lane)
 
     def _complete(
-        self, request: GenerateRequest, chunks: Sequence[tuple[int, ...]], seed: int, stop: threading.Event
+        self, request: GenerateRequest, chunks: Sequence[tuple[int, ...]], seed: int, lane: int, stop: threading.Event
     ) -> tuple[Completion, int]:
         stops = (*request.sampling.stop, *self.template.stop)
         schema = request.json_schema if not request.prefill else None
         if self._mode == "exact" and schema is None:
-            made = self._generation_engine().generate(
-                chunks, request.sampling, seed=seed, stop=stops, cancelled=stop.is_set
+            made = self._generation_engine(lane).generate(
+                chunks, request.sampling, seed=seed, stop=stops, cancelled=stop.is_set, most_threads=self._share()
             )
             return made.completion, made.prefilled
         ids = [token for chunk in chunks for token in chunk]
         return self._serving_engine().complete(ids, request.sampling, seed=seed, stop=stops, schema=schema)
 
-    def _generation_engine(self) -> Generator:
+    def _share(self) -> int:
+        """Cores for each of those who are inside."""
+        return max(1, (os.cpu_count() or 1) // max(1, self._turnstile.inside))
+
+    def _generation_engine(self, lane: int) -> Generator:
         with self._loading:
-            if self._generator is None:
-                self._generator = Generator(self._generate_path, context=self._context, threads=self._threads)
-            return self._generator
+            if lane not in self._generators:
+                if self._weights is None:
+                    self._weights = NativeModel(self._generate_path)
+                self._generators[lane] = Generator(self._weights, context=self._context, threads=self._threads)
+            return self._generators[lane]
 
     def _serving_engine(self) -> EngineServer:
         with self._loading:
             if self._server is None:
                 self._server = EngineServer(
                     self._generate_path,
-                    parallel=self.parallel,
+                    parallel=1 if self._mode == "exact" else _SLOTS,
                     context=self._context,
                     threads=self._threads or default_threads(),
                     keep_prompts=self._mode == "batched",
@@ -368,7 +391,9 @@ class GgufModel:
             return self._server
 
     def _score(self, prompts: Sequence[Prompt]) -> Scores:
-        return self._scoring_engine().score(prompts)
+        engine = self._scoring_engine()
+        # Threads that share out numpy work never wait for each other busily: two do no harm on a loaded machine.
+        return engine.score(prompts, self._threads or min(2, self._share()))
 
     def _scoring_engine(self) -> DenseEngine | SequenceEngine:
         with self._loading:
@@ -376,9 +401,7 @@ class GgufModel:
                 path = score_copy(self._score_path)
                 header = read_header(path)
                 if dense_fits(header):
-                    # Its threads never wait for each other busily, so two do no harm on a loaded machine.
-                    threads = self._threads or min(2, os.cpu_count() or 1)
-                    self._scorer = DenseEngine(header, context=self._context, threads=threads)
+                    self._scorer = DenseEngine(header, context=self._context)
                 else:
                     self._scorer = SequenceEngine(path, context=self._context, threads=self._threads)
             return self._scorer
@@ -387,10 +410,18 @@ class GgufModel:
     def _scorer_method(self) -> str:
         return self._scorer.method if self._scorer is not None else ""
 
-    def _forget(self) -> None:
-        if self._generator is not None:
-            self._generator.forget()
+    def _forget(self, lane: int) -> None:
+        if lane in self._generators:
+            self._generators[lane].forget()
 
     def _check_open(self) -> None:
         if self._closed:
             raise ModelError(f"{self._reference!r} is closed.", hint="Open the model again.")
+
+
+def _default_lanes(path: Path) -> int:
+    try:
+        small = path.stat().st_size <= _SMALL
+    except OSError:
+        small = False
+    return max(1, min(_LANES, os.cpu_count() or 1)) if small else 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 KEY_VARIABLES: Final = ("PERSONAE_API_KEY", "OPENAI_API_KEY")
@@ -44,13 +46,29 @@ def redact(text: str) -> str:
     >>> redact("Authorization: Bearer abcdefghijklmnop1234")
     'Authorization: Bearer [redacted]'
     """
-    for name in KEY_VARIABLES:
-        value = os.environ.get(name)
-        if value and len(value) >= _SHORTEST and value in text:
-            text = text.replace(value, MASK)
-    for value in _known:
-        if value in text:
-            text = text.replace(value, MASK)
+    return _redacted(text, _secrets())
+
+
+def is_clean(recurring: Iterable[str], once: str = "") -> bool:
+    """Does `redact` leave all of these as they are? `recurring` texts that were seen before are not searched again."""
+    secrets = _secrets()
+    return all(_clean(text, secrets) for text in recurring) and _redacted(once, secrets) == once
+
+
+def _secrets() -> tuple[str, ...]:
+    held = (os.environ.get(name) for name in KEY_VARIABLES)
+    return (*(value for value in held if value and len(value) >= _SHORTEST), *sorted(_known))
+
+
+@lru_cache(maxsize=2048)
+def _clean(text: str, secrets: tuple[str, ...]) -> bool:
+    return _redacted(text, secrets) == text
+
+
+def _redacted(text: str, secrets: tuple[str, ...]) -> str:
+    for secret in secrets:
+        if secret in text:
+            text = text.replace(secret, MASK)
     if any(hint in text for hint in _HINTS):
         text = _PATTERN.sub(lambda m: f"{m['lead'] or ''}{MASK}", text)
     return text

@@ -332,10 +332,12 @@ class NativeContext:
             self.close()
             raise ModelError(f"{ENGINE} took other settings than were given: {wrong!r}.", hint=_INSTALL)
 
-    def follow_load(self) -> None:
-        """Choose the number of threads anew, where it was left open."""
+    def follow_load(self, most: int | None = None) -> None:
+        """Choose the number of threads anew, where it was left open; never more than `most`."""
         if self.shape.threads is None:
             threads = default_threads(self._threads)
+            if most is not None:
+                threads = min(threads, most)
             if threads != self._threads:
                 self.lib.llama_set_n_threads(self.pointer, threads, threads)
                 self._threads = threads

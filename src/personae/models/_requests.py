@@ -47,6 +47,8 @@ class WrittenCall:
 
     key: str
     request: str
+    parts: tuple[str, ...] = ()
+    """the request in pieces, those that come again in every turn of a conversation apart; () = not taken apart"""
 
 
 def fingerprint_hash(fingerprint: Mapping[str, str | int | float | bool]) -> str:
@@ -56,18 +58,17 @@ def fingerprint_hash(fingerprint: Mapping[str, str | int | float | bool]) -> str
 
 def write_generate(fingerprint: str, request: GenerateRequest) -> WrittenCall:
     """The stored form of a generate call to the model whose fingerprint hash is `fingerprint`."""
-    body = {
-        "condition": request.condition,
-        "json_schema": None if request.json_schema is None else json.loads(canonical_json(request.json_schema)),
-        "messages": [[m.role, m.content] for m in request.messages],
-        "n": request.n,
-        "prefill": request.prefill,
-        "replicate": request.replicate,
-        "sampling": _sampling(request.sampling),
-        "seed": request.seed,
-        "system_default": request.system_default,
-    }
-    return _written(fingerprint, "generate", body)
+    # Written by hand, because a turn of a conversation repeats all earlier ones: they are encoded once. The result is
+    # the JSON that the encoder would give, keys sorted.
+    messages = tuple(map(_message_json, request.messages))
+    schema = "null" if request.json_schema is None else _encode(json.loads(canonical_json(request.json_schema)))
+    before = f'{{"condition":{_text_json(request.condition)},"json_schema":{schema},"messages":['
+    after = (
+        f'],"n":{int(request.n)},"prefill":{_text_json(request.prefill)},"replicate":{int(request.replicate)},'
+        f'"sampling":{_sampling_json(request.sampling)},"seed":{int(request.seed)},'
+        f'"system_default":{"true" if request.system_default else "false"}}}'
+    )
+    return _sealed(fingerprint, "generate", f"{before}{','.join(messages)}{after}", (before, *messages, after))
 
 
 def write_scores(fingerprint: str, requests: Sequence[ScoreRequest]) -> WrittenCall:
@@ -195,23 +196,38 @@ def estimate_tokens(text: str) -> int:
 
 
 def _written(fingerprint: str, verb: Verb, body: dict[str, Any]) -> WrittenCall:
-    request = _encode(body)
+    return _sealed(fingerprint, verb, _encode(body), ())
+
+
+def _sealed(fingerprint: str, verb: Verb, request: str, parts: tuple[str, ...]) -> WrittenCall:
     head = f"personae-call/{CALL_FORMAT}\n{fingerprint}\n{verb}\n"
-    return WrittenCall(hashlib.sha256((head + request).encode("ascii")).hexdigest(), request)
+    return WrittenCall(hashlib.sha256((head + request).encode("ascii")).hexdigest(), request, parts)
+
+
+@lru_cache(maxsize=1024)
+def _message_json(message: Message) -> str:
+    return _encode([message.role, message.content])
 
 
 @lru_cache(maxsize=256)
-def _sampling(sampling: Sampling) -> dict[str, Any]:
+def _text_json(text: str) -> str:
+    return _encode(text)
+
+
+@lru_cache(maxsize=256)
+def _sampling_json(sampling: Sampling) -> str:
     # Floats throughout: 1 and 1.0 ask for the same thing.
-    return {
-        "max_tokens": sampling.max_tokens,
-        "min_p": float(sampling.min_p),
-        "repeat_penalty": float(sampling.repeat_penalty),
-        "stop": list(sampling.stop),
-        "temperature": float(sampling.temperature),
-        "top_k": sampling.top_k,
-        "top_p": float(sampling.top_p),
-    }
+    return _encode(
+        {
+            "max_tokens": sampling.max_tokens,
+            "min_p": float(sampling.min_p),
+            "repeat_penalty": float(sampling.repeat_penalty),
+            "stop": list(sampling.stop),
+            "temperature": float(sampling.temperature),
+            "top_k": sampling.top_k,
+            "top_p": float(sampling.top_p),
+        }
+    )
 
 
 def _shared_messages(requests: Sequence[ScoreRequest]) -> int:

@@ -79,8 +79,8 @@ class SequenceEngine:
                 hint=f"Score on an F16 file, and keep {ENGINE} at its pinned release.",
             )
 
-    def score(self, prompts: Sequence[Prompt]) -> Scores:
-        """Score one group.
+    def score(self, prompts: Sequence[Prompt], threads: int | None = None) -> Scores:
+        """Score one group, on at most as many threads as given.
 
         Raises:
             ModelError: a prompt is empty, or longer with its option than the context.
@@ -91,7 +91,7 @@ class SequenceEngine:
         with self._lock:
             if self._model.pointer is None:
                 raise ModelError("the scoring engine is closed.", hint="Open the model again.")
-            self._engine.follow_load()
+            self._engine.follow_load(threads)
             self._engine.clear()
             found: dict[int, NDArray[np.float64]] = {}
             for item in plan_rounds(tree, limit=_ROUND, leaves=_SEQUENCES - 1):

@@ -4,9 +4,10 @@ A group is a set of prompts with options. All token sequences (prompt followed b
 nodes are the tokens to compute. The last token of an option is never computed: its probability is read at the node
 before it. Children are visited by token id, so neither the order of requests nor that of options matters.
 
-`plan_rounds` cuts the trie into rounds. A round hangs off a spine (the path from the root to it, computed before) and
-holds blocks: sub-trees that see the spine and themselves, never each other. Rounds that do not extend the spine are
-independent of each other.
+`plan_pieces` cuts the trie, written down parents first, into pieces of about equal length: for an engine that can look
+at any set of earlier tokens. `plan_rounds` cuts it for an engine that knows sequences only: a round hangs off a spine
+(the path from the root to it, computed before) and holds blocks, sub-trees that see the spine and themselves, never
+each other.
 """
 
 from __future__ import annotations
@@ -56,6 +57,17 @@ class Round:
     blocks: tuple[tuple[int, ...], ...]
     extends: bool
     """True when the nodes are a chain that becomes part of the spine"""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Nodes computed together, parents first. A node sees its ancestors: in the piece, and on the spine before it."""
+
+    nodes: tuple[int, ...]
+    spine: tuple[int, ...]
+    """path from below the root to the parent of the first node; earlier pieces computed it"""
+    level: int
+    """pieces of one level are independent of each other; those before it must be done"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +125,41 @@ def _read(tree: Tree, node: int, token: int) -> int:
     if token not in reads:
         reads.append(token)
     return reads.index(token)
+
+
+def plan_pieces(tree: Tree, *, limit: int) -> tuple[Piece, ...]:
+    """Cut a tree into pieces of about equal size, at most `limit` nodes each, in the order of computing.
+
+    In an order that puts each sub-tree together, whatever a node needs from earlier pieces lies on the path to the
+    first node of its own piece. Cuts are moved to where that path is short, which leaves pieces independent.
+    """
+    order = _preorder(tree, 0)[1:]
+    piece_of = [0] * len(tree.token)
+    pieces: list[Piece] = []
+    end = 0
+    while end < len(order):
+        start, end = end, _cut(tree, order, end, limit)
+        nodes = order[start:end]
+        spine: list[int] = []
+        node = tree.parent[nodes[0]]
+        while node:
+            spine.append(node)
+            node = tree.parent[node]
+        level = max((pieces[piece_of[node]].level + 1 for node in spine), default=0)
+        for node in nodes:
+            piece_of[node] = len(pieces)
+        pieces.append(Piece(nodes, tuple(reversed(spine)), level))
+    return tuple(pieces)
+
+
+def _cut(tree: Tree, order: Sequence[int], start: int, limit: int) -> int:
+    """Where the piece that starts at `start` ends: near an equal share of what is left, before a shallow node."""
+    left = len(order) - start
+    if left <= limit:
+        return len(order)
+    share = left / -(-left // limit)
+    ends = range(start + max(1, int(share * 0.75)), start + min(limit, int(share * 1.25)) + 1)
+    return min(ends, key=lambda end: (tree.depth[order[end]], abs(end - start - share), end))
 
 
 def plan_rounds(tree: Tree, *, limit: int, leaves: int | None = None) -> tuple[Round, ...]:

@@ -1,4 +1,4 @@
-"""A lock that lets units through one at a time, in the order they came, from any event loop and thread."""
+"""Lets units through in the order they came, one per lane, from any event loop and thread."""
 
 from __future__ import annotations
 
@@ -9,40 +9,49 @@ from concurrent.futures import Future, InvalidStateError
 
 
 class Turnstile:
-    """First come, first served. An asyncio lock belongs to one loop; this one belongs to none."""
+    """First come, first served. An asyncio lock belongs to one loop; this one belongs to none.
 
-    def __init__(self) -> None:
+    Args:
+        lanes: how many may be inside at a time. Who is let in learns the number of their lane.
+    """
+
+    def __init__(self, lanes: int = 1) -> None:
         self._guard = threading.Lock()
-        self._taken = False
-        self._queue: deque[Future[None]] = deque()
+        self._free = list(range(lanes))
+        self._lanes = lanes
+        self._queue: deque[Future[int]] = deque()
 
-    async def acquire(self) -> None:
-        """Wait for one's turn. A cancelled waiter leaves the queue and never holds the lock."""
+    @property
+    def inside(self) -> int:
+        """How many are inside now."""
+        return self._lanes - len(self._free)
+
+    async def acquire(self) -> int:
+        """Wait for one's turn; returns the lane. A cancelled waiter leaves the queue and never holds a lane."""
         with self._guard:
-            if not self._taken:
-                self._taken = True
-                return
-            turn: Future[None] = Future()
+            if self._free:
+                return self._free.pop(0)
+            turn: Future[int] = Future()
             self._queue.append(turn)
         try:
-            await asyncio.wrap_future(turn)
+            return await asyncio.wrap_future(turn)
         except asyncio.CancelledError:
             # Cancelled in the same moment as the turn was given: pass it on.
             if turn.done() and not turn.cancelled():
-                self.release()
+                self.release(turn.result())
             else:
                 turn.cancel()
             raise
 
-    def release(self) -> None:
-        """Let the next one through."""
+    def release(self, lane: int) -> None:
+        """Leave a lane; the next one gets it."""
         with self._guard:
             while self._queue:
                 turn = self._queue.popleft()
                 try:
                     if turn.set_running_or_notify_cancel():
-                        turn.set_result(None)
+                        turn.set_result(lane)
                         return
                 except InvalidStateError:
                     continue
-            self._taken = False
+            self._free = sorted((*self._free, lane))
