@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,7 @@ def test_demo_says_what_it_found_where_it_lies_and_what_to_try(personae, tmp_pat
     assert again.data["digest"] == digest
     assert again.data["headline"] == [line for line in said.out.splitlines() if line in again.data["headline"]]
     for line in next_commands:
-        command = line.removeprefix("personae ").split()
+        command = shlex.split(line)[1:]
         typed = "\n" if command[0] == "chat" else None
         model = ("--model", "fake:scripted") if command[0] == "chat" else ()
         assert personae(*command, *model, typed=typed).code == 0, line

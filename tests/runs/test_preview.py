@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from personae.core import InputError, ReplyError, derive_rng
+from personae.core import BudgetError, InputError, ReplyError, derive_rng
 from personae.models import GenerateRequest, Message, RecordedModel, ScriptedModel
-from personae.runs import estimate, estimate_sync, execute_sync
+from personae.runs import Caps, Preview, Span90, estimate, estimate_sync, execute_sync
 from personae.runs._preview import _sum_to_come
 
 
@@ -49,6 +49,25 @@ def test_pilot_units_are_committed_and_extrapolated(start, fit, units, tmp_path:
     after = asyncio.run(estimate(run, units(2), work, units_total=99))
     assert after.units_left == 0
     assert after.describe() == "all 99 units are done"
+
+
+def test_a_cap_holds_for_the_pilot(start, fit, units, tmp_path: Path) -> None:
+    run = start(tmp_path / "run")
+    with pytest.raises(BudgetError, match="cap of 4 calls"):
+        estimate_sync(run, units(5), _asking(run, fit), units_total=5, caps=Caps(calls=4))
+    assert run.count() == 2
+
+
+def test_stages_add_up() -> None:
+    def part(left: int, low: float | None, high: float | None) -> Preview:
+        span = Span90(10.0 * (left > 0), low, high)
+        return Preview(9, left, 3, 1, 2, calls=span, prompt_tokens=span, generated_tokens=span, seconds=span)
+
+    total = Preview.total([part(3, 8, 12), part(0, None, None), part(4, 9, 14)])
+    assert (total.units_total, total.units_left, total.pilot, total.failed, total.parallel) == (27, 7, 9, 3, 2)
+    assert total.calls == total.seconds == Span90(20, 17, 26)
+    assert Preview.total([part(3, 8, 12), part(1, None, None)]).calls == Span90(20, None, None)
+    assert Preview.total([]).describe() == "all 0 units are done"
 
 
 def test_a_pilot_alone_is_not_a_completed_run(start, fit, units, tmp_path: Path) -> None:

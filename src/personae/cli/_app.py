@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from personae.cli import _doctor, _models, _people, _runs, _studies, _talk
+from personae.cli._usage import Root
 
 app = typer.Typer(
     name="personae",
+    cls=Root,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

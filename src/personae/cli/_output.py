@@ -19,8 +19,6 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
-from personae.core import PersonaeError
-
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -99,26 +97,32 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except KeyboardInterrupt:
-            _fail("interrupted", "Interrupted.", "Run the same command again to resume.", as_json=as_json)
+            fail("interrupted", "Interrupted.", "Run the same command again to resume.", as_json=as_json)
             raise typer.Exit(130) from None
-        except PersonaeError as error:
-            if debug:
-                traceback.print_exc()
-            _fail(error.code, error.message, error.hint, as_json=as_json)
-            raise typer.Exit(error.exit_code) from None
         except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
             raise  # typer knows what to do: usage errors, and readers that went away (`| head`)
         except Exception as error:  # noqa: BLE001 - the last line of defence: one clear word instead of a trace
             if debug:
                 traceback.print_exc()
-            kind = type(error).__name__
-            _fail("unexpected", f"Unexpected {kind}: {error}", "This is a bug; --debug shows where.", as_json=as_json)
-            raise typer.Exit(1) from None
+            raise typer.Exit(_told(error, as_json=as_json)) from None
 
     return run
 
 
-def _fail(code: str, message: str, hint: str | None, *, as_json: bool) -> None:
+def _told(error: Exception, *, as_json: bool) -> int:
+    """Say what went wrong; returns the exit code."""
+    from personae.core import PersonaeError
+
+    if isinstance(error, PersonaeError):
+        fail(error.code, error.message, error.hint, as_json=as_json)
+        return error.exit_code
+    kind = type(error).__name__
+    fail("unexpected", f"Unexpected {kind}: {error}", "This is a bug; --debug shows where.", as_json=as_json)
+    return 1
+
+
+def fail(code: str, message: str, hint: str | None, *, as_json: bool) -> None:
+    """An error in the asked form: the envelope, or lines on standard error."""
     if as_json:
         body = {"status": "error", "error": {"code": code, "message": message, "suggestion": hint}}
         say(json.dumps(body, ensure_ascii=False))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
+from math import inf
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 
 from personae.cli._output import Debug, DryRun, Json, Model, Out, Reply, Seed, guarded, note
-from personae.core import InputError
+
+if TYPE_CHECKING:
+    from personae.studies import Order
+    from personae.studies import Price as TokenPrice
 
 study_app = typer.Typer(no_args_is_help=True)
 
@@ -22,6 +24,13 @@ Concurrency = Annotated[
     int, typer.Option("--concurrency", min=1, help="Units in flight; never changes an exact result.")
 ]
 MaxCalls = Annotated[int | None, typer.Option("--max-calls", min=1, help="Hard cap on model calls.")]
+Preview = Annotated[
+    bool, typer.Option("--preview", help="Do a few units of each stage, say what the rest will cost, and stop there.")
+]
+Price = Annotated[
+    str | None,
+    typer.Option("--price", help="For --preview: price of a million tokens, PROMPT,GENERATED, such as 0.15,0.60."),
+]
 
 
 @guarded
@@ -36,17 +45,31 @@ def demo(
     concurrency: Concurrency = 4,
     max_calls: MaxCalls = None,
     dry_run: DryRun = False,
+    preview: Preview = False,
+    price: Price = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """The main job: people from a real population talk, answer and are measured; a report says what happened."""
+    from personae.studies import Order
+
     settings: dict[str, Any] = {}
     if people is not None:
         settings["people"] = people
     if turns is not None:
         settings["turns"] = turns
-    reply = Reply(as_json=as_json)
-    _run(reply, "demo", out, seed, model, settings, exactness, cache, concurrency, max_calls, dry_run=dry_run)
+    order = Order(
+        study="demo",
+        out=out,
+        seed=seed,
+        model=model,
+        settings=settings,
+        exactness=exactness,
+        cache=cache,
+        concurrency=concurrency,
+        max_calls=max_calls,
+    )
+    _go(Reply(as_json=as_json), order, dry_run=dry_run, preview=preview, price=price)
 
 
 @study_app.command("list")
@@ -80,6 +103,8 @@ def list_(as_json: Json = False, debug: Debug = False) -> None:
 @guarded
 def show(name: str, as_json: Json = False, debug: Debug = False) -> None:
     """A study's card (claims, sources, limits) and its settings."""
+    import yaml
+
     from personae.studies import studies
 
     reply = Reply(as_json=as_json)
@@ -107,52 +132,60 @@ def run(
     concurrency: Concurrency = 4,
     max_calls: MaxCalls = None,
     dry_run: DryRun = False,
+    preview: Preview = False,
+    price: Price = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Run a study; the same call again resumes it."""
+    import yaml
+
+    from personae.core import InputError
+    from personae.studies import Order
+
     given: dict[str, Any] = {}
     for pair in settings or []:
         key, mark, value = pair.partition("=")
         if not mark:
             raise InputError(f"--set {pair!r} is not key=value.", hint="Example: --set people=12")
         given[key.strip()] = yaml.safe_load(value)
-    reply = Reply(as_json=as_json)
-    _run(reply, name, out, seed, model, given, exactness, cache, concurrency, max_calls, dry_run=dry_run)
-
-
-def _run(
-    reply: Reply,
-    name: str,
-    out: Path,
-    seed: int,
-    model: str,
-    settings: dict[str, Any],
-    exactness: str,
-    cache: str,
-    concurrency: int,
-    max_calls: int | None,
-    *,
-    dry_run: bool,
-) -> None:
-    from personae.studies import Order, plan_of, run_study
-
     order = Order(
         study=name,
         out=out,
         seed=seed,
         model=model,
-        settings=settings,
+        settings=given,
         exactness=exactness,
         cache=cache,
         concurrency=concurrency,
         max_calls=max_calls,
     )
+    _go(Reply(as_json=as_json), order, dry_run=dry_run, preview=preview, price=price)
+
+
+def _go(reply: Reply, order: Order, *, dry_run: bool, preview: bool, price: str | None) -> None:
+    import asyncio
+
+    from personae.core import InputError
+    from personae.studies import plan_of, preview_study, run_study
+
+    if dry_run and preview:
+        raise InputError("--dry-run and --preview were given.", hint="--dry-run does nothing, --preview a little.")
+    if price is not None and not preview:
+        raise InputError(f"--price {price!r} was given without --preview.", hint="Give both, or neither.")
     if dry_run:
         plan = plan_of(order)
         for stage in plan:
             reply.line(f"{stage['stage']:>12}: {stage['units']} units, {stage['calls']} model calls")
         reply.done({"plan": plan, "dry_run": True})
+        return
+    if preview:
+        asked = _price(price)
+        found = asyncio.run(preview_study(order, say=reply.line, note=note))
+        reply.line()
+        for line in found.lines(asked):
+            reply.line(line)
+        reply.done(found.as_data(asked))
         return
     finished = asyncio.run(run_study(order, say=reply.line, note=note))
     reply.line()
@@ -161,3 +194,19 @@ def _run(
     if finished.failed:
         reply.warn(f"{finished.failed} unit(s) failed, see the report. The same command tries them again.")
     reply.done(finished.as_data())
+
+
+def _price(text: str | None) -> TokenPrice | None:
+    """`0.15,0.60`: a million prompt tokens, a million generated ones."""
+    from personae.core import InputError
+    from personae.studies import Price as TokenPrice
+
+    if text is None:
+        return None
+    try:
+        prompt, generated = (float(part) for part in text.split(","))
+    except ValueError:
+        prompt = generated = -1.0
+    if not (0 <= prompt < inf and 0 <= generated < inf):
+        raise InputError(f"--price {text!r}, expected two numbers from 0.", hint="Example: --price 0.15,0.60")
+    return TokenPrice(prompt, generated)

@@ -2,48 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from personae.cli._output import Debug, Json, Model, Reply, Seed, ShowPrompt, guarded, note
-from personae.core import InputError, Persona
+from personae.cli._who import FromRun, Who, WhoOrDefault, find_person
 
-Who = Annotated[str, typer.Argument(help="A gallery person (name or part of it), a content id, or a file of people.")]
+if TYPE_CHECKING:
+    from personae.core import ResponseRow
+    from personae.models import Message
+
 Turns = Annotated[int, typer.Option("--turns", min=1, help="Most utterances, both speakers together.")]
 ModeOption = Annotated[str, typer.Option("--mode", help="What each speaker sees of the log: ecp or concat.")]
 
 
-def find_person(who: str) -> Persona:
-    """A person by file (first in it), content id, or part of a gallery name.
-
-    Raises:
-        InputError: nobody, or several people, fit.
-    """
-    from personae.creation import load_gallery, load_people
-
-    path = Path(who)
-    if path.suffix in {".json", ".jsonl", ".yaml", ".yml"} or path.is_file():
-        people = load_people(path)
-        if not people:
-            raise InputError(f"{who!r} holds nobody.", hint="Give a file with at least one persona.")
-        return people[0]
-    people = load_gallery()
-    found = [p for p in people if p.id == who or who.casefold() == p.name.casefold()]
-    found = found or [p for p in people if who.casefold() in p.name.casefold()]
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(p.name for p in (found or people)[:12])
-    word = "Several people fit" if found else "Nobody in the gallery fits"
-    raise InputError(f"{word} {who!r}.", hint=f"Try one of: {names}.")
-
-
 @guarded
 def chat(
-    who: Who = "Wanda",
+    who: WhoOrDefault = None,
+    from_run: FromRun = None,
     model: Model = "smollm2",
     seed: Seed = 7,
     turns: Turns = 40,
@@ -51,12 +29,14 @@ def chat(
     debug: Debug = False,
 ) -> None:
     """Talk with a person. An empty line or Ctrl-D ends the conversation."""
+    import asyncio
+
     from personae.conditioning import ExternalActor, Prompt, embody
-    from personae.core import derive_seed
-    from personae.models import Message, Sampling, open_model, teach
+    from personae.core import Conversation, derive_seed
+    from personae.models import Sampling, open_model, teach
     from personae.simulation import RoundRobin, Scene, TurnCap, project, step
 
-    person = find_person(who)
+    person = find_person(who, from_run)
     rules = "Talk with the user as yourself, in the first person. One to three short sentences at a time."
 
     def ask(messages: Sequence[Message]) -> str:
@@ -75,8 +55,6 @@ def chat(
             ) as actor:
                 scene = Scene((ExternalActor("you", ask), actor), stop=TurnCap(turns), scheduler=RoundRobin())
                 note(f"You are talking with {person.name}, an invented person. An empty line ends it.")
-                from personae.core import Conversation
-
                 log = Conversation(key="chat", participants=scene.names)
                 while len(log.utterances) < turns:
                     log = await step(scene, log, "you", seed=seed)
@@ -95,7 +73,14 @@ def chat(
 
 @guarded
 def simulate(
-    client: Annotated[str, typer.Argument(help="The person who has something on their mind (see `chat`).")] = "Wanda",
+    client: Annotated[
+        str | None,
+        typer.Argument(
+            help="The person who has something on their mind (see `chat`).",
+            show_default="Wanda; with --from, the first person drawn",
+        ),
+    ] = None,
+    from_run: FromRun = None,
     model: Model = "smollm2",
     seed: Seed = 7,
     turns: Turns = 12,
@@ -105,14 +90,16 @@ def simulate(
     debug: Debug = False,
 ) -> None:
     """Hold one client-responder conversation and print it."""
+    import asyncio
+
     from personae.conditioning import Prompt
-    from personae.core import ConversationRow, TurnRow
+    from personae.core import ConversationRow, InputError, TurnRow
     from personae.models import GenerateRequest, Message, open_model, teach
     from personae.simulation import OPENING, Dialogue, converse
     from personae.studies.spasm import client_rules, responder_rules
 
     reply = Reply(as_json=as_json)
-    person = find_person(client)
+    person = find_person(client, from_run)
     if mode not in {"ecp", "concat"}:
         raise InputError(f"--mode {mode!r}.", hint="Use ecp or concat.")
     projection: Literal["ecp", "concat"] = "concat" if mode == "concat" else "ecp"
@@ -153,6 +140,7 @@ def simulate(
 @guarded
 def administer(
     who: Who,
+    from_run: FromRun = None,
     instrument: Annotated[str, typer.Option("--instrument", help="A shipped instrument or a file.")] = "ipip50",
     model: Model = "smollm2",
     seed: Seed = 7,
@@ -164,15 +152,16 @@ def administer(
     debug: Debug = False,
 ) -> None:
     """Let one person answer an instrument and print scale scores beside the given traits."""
+    import asyncio
+
     from personae.conditioning import Prompt, embody
-    from personae.core import ResponseRow
     from personae.instruments import administer as ask
     from personae.instruments import administer_free_text, answers_of, load_instrument, score_responses
     from personae.instruments import show_prompt as prompt_of
     from personae.models import open_model, teach
 
     reply = Reply(as_json=as_json)
-    person, questions = find_person(who), load_instrument(instrument)
+    person, questions = find_person(who, from_run), load_instrument(instrument)
 
     async def answers() -> list[ResponseRow]:
         llm = open_model(model)

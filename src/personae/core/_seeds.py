@@ -6,10 +6,12 @@ The key is hashed, so order, concurrency and the number of draws elsewhere never
 from __future__ import annotations
 
 import hashlib
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from personae.core._ids import canonical_json
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def derive_seed(root: int, *key: str | int) -> int:
@@ -23,6 +25,8 @@ def derive_rng(root: int, *key: str | int) -> np.random.Generator:
     >>> float(derive_rng(7, "person", 3).random()) == float(derive_rng(7, "person", 3).random())
     True
     """
+    import numpy as np
+
     return np.random.Generator(np.random.Philox(key=int.from_bytes(_digest(root, key)[:16], "big")))
 
 

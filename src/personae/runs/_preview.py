@@ -13,7 +13,7 @@ from personae.runs._executor import Execution, Work
 from personae.runs._progress import duration
 from personae.runs._run import Run
 from personae.runs._sync import run_sync
-from personae.runs._units import Unit, usage_since
+from personae.runs._units import Caps, Unit, usage_since
 
 _LEVEL: Final = 0.9
 
@@ -52,6 +52,24 @@ class Preview:
     generated_tokens: Span90
     seconds: Span90
 
+    @classmethod
+    def total(cls, parts: Sequence[Preview]) -> Preview:
+        """Stages that follow one another, added up.
+
+        Ends of intervals are added too, so the sum's cover at least 90 %: stages do not all miss to the same side.
+        """
+        return cls(
+            units_total=sum(p.units_total for p in parts),
+            units_left=sum(p.units_left for p in parts),
+            pilot=sum(p.pilot for p in parts),
+            failed=sum(p.failed for p in parts),
+            parallel=max((p.parallel for p in parts), default=1),
+            calls=_added([p.calls for p in parts if p.units_left]),
+            prompt_tokens=_added([p.prompt_tokens for p in parts if p.units_left]),
+            generated_tokens=_added([p.generated_tokens for p in parts if p.units_left]),
+            seconds=_added([p.seconds for p in parts if p.units_left]),
+        )
+
     def money(self, *, prompt: float, generated: float) -> Span90:
         """Cost at a price per million prompt and generated tokens, in the currency of the prices."""
         p, g = self.prompt_tokens, self.generated_tokens
@@ -87,6 +105,7 @@ async def estimate(
     *,
     units_total: int,
     parallel: int = 1,
+    caps: Caps | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 it is each unit's, not the call's
 ) -> Preview:
     """Run a few units one at a time, for real (they are committed and never run again), and extrapolate.
@@ -99,9 +118,11 @@ async def estimate(
         work: does one unit.
         units_total: units in the whole job, pilot included.
         parallel: calls the model takes at once, or units in flight if fewer (`min(concurrency, model.parallel)`).
+        caps: hard limits, as for `execute`.
         timeout: seconds a unit may take.
 
     Raises:
+        BudgetError: a cap is reached.
         InputError: `units_total` is smaller than the pilot.
         MissingError, StorageError, CapabilityError: as for `execute`.
     """
@@ -117,7 +138,7 @@ async def estimate(
         if run.done(unit.key):
             continue
         before, start = run.usage, perf_counter()
-        summary = await Execution(run, work, timeout=timeout, partial=True).go([unit])
+        summary = await Execution(run, work, caps=caps, timeout=timeout, partial=True).go([unit])
         seconds.append(perf_counter() - start)
         used = usage_since(run.usage, before)
         spent.append((used.calls, used.prompt, used.generated))
@@ -145,10 +166,21 @@ def estimate_sync(
     *,
     units_total: int,
     parallel: int = 1,
+    caps: Caps | None = None,
     timeout: float | None = None,
 ) -> Preview:
     """`estimate`, waiting for the end; also inside a running event loop."""
-    return run_sync(estimate(run, pilot_units, work, units_total=units_total, parallel=parallel, timeout=timeout))
+    return run_sync(
+        estimate(run, pilot_units, work, units_total=units_total, parallel=parallel, caps=caps, timeout=timeout)
+    )
+
+
+def _added(spans: Sequence[Span90]) -> Span90:
+    expected = math.fsum(s.expected for s in spans)
+    lows, highs = [s.low for s in spans], [s.high for s in spans]
+    if None in lows or None in highs:
+        return Span90(expected, None, None)
+    return Span90(expected, math.fsum(x or 0.0 for x in lows), math.fsum(x or 0.0 for x in highs))
 
 
 def _sum_to_come(seen: Sequence[float], left: int) -> Span90:
@@ -157,8 +189,10 @@ def _sum_to_come(seen: Sequence[float], left: int) -> Span90:
     Source: prediction interval for a mean of m future normal values, e.g. Hahn & Meeker 1991, §4.8.
     """
     n = len(seen)
-    if not n or not left:
-        return Span90(0.0, None, None) if not n else Span90(0.0, 0.0, 0.0)
+    if not left:
+        return Span90(0.0, 0.0, 0.0)
+    if not n:
+        return Span90(0.0, None, None)
     mean = math.fsum(seen) / n
     if n == 1:
         return Span90(left * mean, None, None)

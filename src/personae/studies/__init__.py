@@ -3,6 +3,7 @@
 from personae.studies._base import Bench, Card, Claim, Stage, Study, StudySpec, register, studies
 from personae.studies._driver import Finished, Order, export_folder, overview, plan_of, report_run, run_study
 from personae.studies._pages import closing_sections, describe, opening_sections
+from personae.studies._preview import Previewed, Price, StagePreview, preview_study
 
 # isort: split
 # Built-in studies come last: they import what stands above, like any study outside.
@@ -14,7 +15,10 @@ __all__ = [
     "Claim",
     "Finished",
     "Order",
+    "Previewed",
+    "Price",
     "Stage",
+    "StagePreview",
     "Study",
     "StudySpec",
     "closing_sections",
@@ -24,6 +28,7 @@ __all__ = [
     "opening_sections",
     "overview",
     "plan_of",
+    "preview_study",
     "register",
     "report_run",
     "run_study",

@@ -83,7 +83,9 @@ class Stage:
     name: str
     units: tuple[Unit, ...]
     calls: int
-    """model calls it will make, for the preview"""
+    """model calls it will make at most, for the preview"""
+    needs: tuple[str, ...] | None = None
+    """stages whose rows its units read; None = all before it. A preview may try a stage once these are finished"""
 
 
 @dataclass

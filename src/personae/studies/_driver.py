@@ -1,11 +1,13 @@
-"""Everything a study does not have to do itself: the run folder, resume, progress, preview, report, exports."""
+"""Everything a study does not have to do itself: the run folder, resume, progress, report, exports."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -25,12 +27,15 @@ from personae.core import (
 from personae.formats import FORMATS, Export, Format, export_run
 from personae.models import Model, open_model, parse_reference, teach, wrap_model
 from personae.reports import write_report
-from personae.runs import Caps, Run, Summary, Unit, execute, open_run, progress_for
+from personae.runs import Caps, Run, Unit, Work, execute, open_run, progress_for
 from personae.studies._base import Bench, Stage, Study, StudySpec, studies
 
 Exactness = Literal["exact", "batched"]
 CacheMode = Literal["read_write", "off", "refresh", "replay"]
 Say = Callable[[str], None]
+
+MODEL: Final = "smollm2"
+"""What every command asks unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class Order:
     study: str
     out: Path
     seed: int = 7
-    model: str = "smollm2"
+    model: str = MODEL
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     exactness: str = "exact"
     cache: str = "read_write"
@@ -75,6 +80,10 @@ class Finished:
     """units that failed, fewer than the run allows"""
     seconds: float
     cpu_seconds: float
+    model: str
+    """reference of the model, as the user said it"""
+    person: str | None = None
+    """somebody who was drawn in this run: the name, or the number where the name is not theirs alone"""
 
     def lines(self) -> list[str]:
         """The closing words: what was found, where it lies, what to try next."""
@@ -87,10 +96,18 @@ class Finished:
             f"time     {self.seconds:.0f} s wall, {self.cpu_seconds:.0f} s CPU, load {os.getloadavg()[0]:.2f}",
             "",
             "next:",
-            f"  personae run show {self.folder}",
-            "  personae chat Wanda",
-            f"  personae export {self.folder} --formats chat",
+            *(f"  {shlex.join(words)}" for words in self._next()),
         ]
+
+    def _next(self) -> list[list[str]]:
+        folder = str(self.folder)
+        lines = [["personae", "run", "show", folder], ["personae", "export", folder, "--formats", "chat"]]
+        if self.person is not None:
+            # A replay knows no new conversation, so a chat goes to the model that commands ask anyway.
+            usual = self.model == MODEL or self.model.startswith("replay:")
+            model = [] if usual else ["--model", self.model]
+            lines.insert(1, ["personae", "chat", self.person, "--from", folder, *model])
+        return lines
 
     def as_data(self) -> dict[str, Any]:
         """The same for machines."""
@@ -113,14 +130,63 @@ def plan_of(order: Order) -> list[dict[str, Any]]:
     return [{"stage": s.name, "units": len(s.units), "calls": s.calls} for s in study.plan(spec, order.seed)]
 
 
-async def run_study(order: Order, *, say: Say, note: Say) -> Finished:
-    """Run or resume a study to its report.
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A study whose run folder and model are open."""
 
-    Raises:
-        InputError: unknown study or settings, or a folder that holds another run.
-        RunFailedError: more units failed than allowed, or a cap was reached; the folder stays resumable.
-    """
-    began, cpu = time.monotonic(), time.process_time()
+    order: Order
+    study: Study
+    spec: StudySpec
+    run: Run
+    model: Model
+
+    @property
+    def stages(self) -> Sequence[Stage]:
+        """What is to be done."""
+        return self.study.plan(self.spec, self.order.seed)
+
+    @property
+    def caps(self) -> Caps | None:
+        """Hard limits."""
+        return Caps(calls=self.order.max_calls) if self.order.max_calls else None
+
+    def bench(self) -> Bench:
+        """What units may use now. Tells a statistical fake who is who; real models never hear of it."""
+        bench = Bench(self.model, self.run, self.order.seed, self.spec)
+        for person in bench.people.values():
+            if not teach(self.model, person):
+                break
+        return bench
+
+    def work(self) -> Work:
+        """How a unit is done, with what is committed by now."""
+        bench = self.bench()
+
+        async def work(unit: Unit) -> Sequence[Row]:
+            return await self.study.work(unit, bench)
+
+        return work
+
+    async def execute(self, stage: Stage, *, say: Say, note: Say) -> None:
+        """Do all of a stage, and say what came of it."""
+        summary = await execute(
+            self.run,
+            stage.units,
+            self.work(),
+            concurrency=self.order.concurrency,
+            max_failure_share=self.order.max_failure_share,
+            caps=self.caps,
+            progress=progress_for(sys.stderr, note),
+        )
+        for line in self.study.after(stage, self.bench()):
+            say(line)
+        if summary.failed:
+            note(f"{stage.name}: {summary.failed} unit(s) failed: {dict(summary.failures)}")
+
+
+@asynccontextmanager
+async def opened(order: Order, *, say: Say) -> AsyncGenerator[Job, None]:
+    """The order's run folder, begun or resumed, and its model; both are closed at the end."""
     study, spec = order.resolve()
     study.check(spec)
     exactness: Exactness = "exact" if order.exactness == "exact" else "batched"
@@ -135,79 +201,67 @@ async def run_study(order: Order, *, say: Say, note: Say) -> Finished:
             determinism=bare.determinism,
         )
         with run:
-            measured, report, exports = await _fill(order, study, spec, run, bare, say=say, note=note)
-            return Finished(
-                folder=run.path,
-                report=report,
-                exports=tuple(exports),
-                digest=run.digest(),
-                headline=tuple(study.headline(measured)),
-                failed=run.count(failed=True),
-                seconds=time.monotonic() - began,
-                cpu_seconds=time.process_time() - cpu,
-            )
+            model = wrap_model(bare, cache=_cache(order), log=run.calls)
+            try:
+                say(study.card().title)
+                say(
+                    f"model {model.reference} ({model.determinism}), seed {order.seed}, "
+                    f"load {os.getloadavg()[0]:.2f}, into {order.out}"
+                )
+                yield Job(order, study, spec, run, model)
+            finally:
+                await model.close()
     finally:
         await bare.close()
 
 
-async def _fill(
-    order: Order, study: Study, spec: StudySpec, run: Run, bare: Model, *, say: Say, note: Say
-) -> tuple[list[Measurement], Path, list[Path]]:
-    """Stages, measurements, report, exports."""
-    model = wrap_model(bare, cache=_cache(order), log=run.calls)
-    try:
-        say(study.card().title)
-        say(
-            f"model {model.reference} ({model.determinism}), seed {order.seed}, "
-            f"load {os.getloadavg()[0]:.2f}, into {order.out}"
-        )
-        await _stages(order, study, spec, run, model, say=say, note=note)
-        bench = Bench(model, run, order.seed, spec)
+async def run_study(order: Order, *, say: Say, note: Say) -> Finished:
+    """Run or resume a study to its report.
+
+    Raises:
+        InputError: unknown study or settings, or a folder that holds another run.
+        RunFailedError: more units failed than allowed, or a cap was reached; the folder stays resumable.
+    """
+    began, cpu = time.monotonic(), time.process_time()
+    async with opened(order, say=say) as job:
+        study, run = job.study, job.run
+        await _stages(job, say=say, note=note)
+        bench = job.bench()
         measured = _measure(study, bench)
         run.complete()  # before the report, which says how the run ended
         report = write_report(study.page(bench, measured), run.path / "report" / "index.html")
-        return measured, report, _files(export_run(run, run.path / "exports"))
-    finally:
-        await model.close()
+        exports = _files(export_run(run, run.path / "exports"))
+        return Finished(
+            folder=run.path,
+            report=report,
+            exports=tuple(exports),
+            digest=run.digest(),
+            headline=tuple(study.headline(measured)),
+            failed=run.count(failed=True),
+            seconds=time.monotonic() - began,
+            cpu_seconds=time.process_time() - cpu,
+            model=order.model,
+            person=_somebody(run),
+        )
 
 
-async def _stages(order: Order, study: Study, spec: StudySpec, run: Run, model: Model, *, say: Say, note: Say) -> None:
-    stages: Sequence[Stage] = study.plan(spec, order.seed)
+async def _stages(job: Job, *, say: Say, note: Say) -> None:
+    stages = job.stages
     total = sum(len(s.units) for s in stages)
     calls = sum(s.calls for s in stages)
     say(f"plan: {total} units, about {calls} model calls: " + ", ".join(f"{s.name} {len(s.units)}" for s in stages))
     for stage in stages:
-        bench = Bench(model, run, order.seed, spec)
-
-        async def work(unit: Unit, bench: Bench = bench) -> Sequence[Row]:
-            return await study.work(unit, bench)
-
-        summary = await _execute(order, run, stage, work, note)
-        after = Bench(model, run, order.seed, spec)
-        _teach(after)
-        for line in study.after(stage, after):
-            say(line)
-        if summary.failed:
-            note(f"{stage.name}: {summary.failed} unit(s) failed: {dict(summary.failures)}")
+        await job.execute(stage, say=say, note=note)
 
 
-def _teach(bench: Bench) -> None:
-    """Tell a statistical fake who is who; real models never hear of it."""
-    for person in bench.people.values():
-        if not teach(bench.model, person):
-            return
-
-
-async def _execute(order: Order, run: Run, stage: Stage, work: Callable[[Unit], Any], note: Say) -> Summary:
-    return await execute(
-        run,
-        stage.units,
-        work,
-        concurrency=order.concurrency,
-        max_failure_share=order.max_failure_share,
-        caps=Caps(calls=order.max_calls) if order.max_calls else None,
-        progress=progress_for(sys.stderr, note),
-    )
+def _somebody(run: Run) -> str | None:
+    """Whom to talk with: the first person drawn, in words that name nobody else."""
+    drawn = sorted((r for r in run.rows(PersonaRow) if r.twin_of is None), key=lambda r: r.k)
+    if not drawn:
+        return None
+    name = drawn[0].name
+    alone = sum(name.casefold() == r.name.casefold() for r in drawn) == 1
+    return name if alone else str(drawn[0].k)
 
 
 def _measure(study: Study, bench: Bench) -> list[Measurement]:

@@ -65,8 +65,8 @@ class Demo(Study):
         talks = [Unit(f"dialogue/{m}/{k}", "dialogue", (m, k)) for k in range(spec.talking) for m in MODES]
         return (
             Stage("people", (Unit("people", "people"),), calls=0),
-            Stage("inventory", tuple(asked), calls=len(asked)),
-            Stage("dialogue", tuple(talks), calls=len(talks) * (spec.turns + 3)),
+            Stage("inventory", tuple(asked), calls=len(asked), needs=("people",)),
+            Stage("dialogue", tuple(talks), calls=len(talks) * (spec.turns + 3), needs=("people",)),
         )
 
     async def work(self, unit: Unit, bench: Bench) -> Sequence[Row]:
