@@ -73,6 +73,24 @@ class _Trunk:
     values: Floats
 
 
+class _Shelf:
+    """One block of memory for all weights: large enough that freeing it gives it back to the system at once.
+
+    Hundreds of blocks of a few megabytes would stay with the allocator, a model's worth for every thread that loaded one.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._block, self._used = np.empty(size, np.float32), 0
+
+    def put(self, *parts: Floats) -> Floats:
+        """A copy of the parts, one under the other."""
+        rows = sum(len(part) for part in parts)
+        size = sum(part.size for part in parts)
+        place = self._block[self._used : self._used + size].reshape(rows, *parts[0].shape[1:])
+        self._used += size
+        return np.concatenate(parts, out=place)
+
+
 def dense_fits(header: Header) -> bool:
     """Can this engine run the model: Llama family, plain rotary positions, F16 or F32 weights, small."""
     names = set(header.tensors)
@@ -107,17 +125,18 @@ class DenseEngine:
         self._inner = header.integer("feed_forward_length")
         self._head = header.integer("rope.dimension_count", self._width // self._heads)
         self._epsilon = np.float32(header.number("attention.layer_norm_rms_epsilon"))
-        self._layers: list[Layer] | None = self._load_layers(header)
-        self._embedding = tensor_f32(header, header.tensors["token_embd.weight"])
+        shelf = _Shelf(header.parameters)
+        self._layers: list[Layer] | None = self._load_layers(header, shelf)
+        self._embedding = shelf.put(tensor_f32(header, header.tensors["token_embd.weight"]))
         output = header.tensors.get("output.weight")
-        self._output = self._embedding if output is None else tensor_f32(header, output)
-        self._output_norm = tensor_f32(header, header.tensors["output_norm.weight"])
+        self._output = self._embedding if output is None else shelf.put(tensor_f32(header, output))
+        self._output_norm = shelf.put(tensor_f32(header, header.tensors["output_norm.weight"]))
         base = header.number("rope.freq_base", 10000.0)
         angles = np.arange(self.context)[:, None] * base ** (-np.arange(0, self._head, 2) / self._head)
         self._cos = np.cos(angles).astype(np.float32)  # Shape: (context, head/2)
         self._sin = np.sin(angles).astype(np.float32)
 
-    def _load_layers(self, header: Header) -> list[Layer]:
+    def _load_layers(self, header: Header, shelf: _Shelf) -> list[Layer]:
         def weights(index: int, name: str) -> Floats:
             return tensor_f32(header, header.tensors[f"blk.{index}.{name}.weight"])
 
@@ -128,12 +147,12 @@ class DenseEngine:
 
         return [
             Layer(
-                attn_norm=weights(i, "attn_norm"),
-                qkv=np.concatenate([halves(weights(i, "attn_q")), halves(weights(i, "attn_k")), weights(i, "attn_v")]),
-                output=weights(i, "attn_output"),
-                ffn_norm=weights(i, "ffn_norm"),
-                gate_up=np.concatenate([weights(i, "ffn_gate"), weights(i, "ffn_up")]),
-                down=weights(i, "ffn_down"),
+                attn_norm=shelf.put(weights(i, "attn_norm")),
+                qkv=shelf.put(halves(weights(i, "attn_q")), halves(weights(i, "attn_k")), weights(i, "attn_v")),
+                output=shelf.put(weights(i, "attn_output")),
+                ffn_norm=shelf.put(weights(i, "ffn_norm")),
+                gate_up=shelf.put(weights(i, "ffn_gate"), weights(i, "ffn_up")),
+                down=shelf.put(weights(i, "ffn_down")),
             )
             for i in range(header.integer("block_count"))
         ]
@@ -153,7 +172,7 @@ class DenseEngine:
     def close(self) -> None:
         """Drop the weights. Nothing may be running."""
         self._layers = None
-        self._embedding = self._output = np.zeros((0, 0), np.float32)
+        self._embedding = self._output = self._output_norm = np.zeros((0, 0), np.float32)
 
     def _run(self, tree: Tree, threads: int) -> dict[int, Logs]:
         if self._layers is None:
