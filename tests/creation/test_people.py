@@ -17,12 +17,10 @@ from personae.core import (
     Names,
     Persona,
     SchemaError,
-    StorageError,
     UnknownKeyError,
     VersionError,
 )
 from personae.creation import Population, load_gallery, load_people, load_recipe, save_people, write_population
-from personae.creation._documents import write_atomic
 
 GALLERY = load_gallery()
 
@@ -161,9 +159,3 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
         save_people(GALLERY, file)
     assert file.read_bytes() == old
     assert [f.name for f in tmp_path.iterdir()] == ["p.jsonl"]
-
-
-def test_other_storage_failures(tmp_path: Path) -> None:
-    (tmp_path / "taken").write_text("x", "utf-8")
-    with pytest.raises(StorageError):
-        write_atomic(tmp_path / "taken" / "p.jsonl", ["x"])

@@ -33,6 +33,7 @@ from personae.models import (
     capable,
     open_model,
     open_replay,
+    wrap_model,
 )
 
 if TYPE_CHECKING:
@@ -205,6 +206,24 @@ def test_tokens_and_prompts(opener: Opener) -> None:
         assert "scale" not in model.show_prompt(ASK)
 
     _run(opener, use)
+
+
+def test_a_call_log_and_a_replay_show_prompts_as_the_model_does(opener: Opener, tmp_path: Path) -> None:
+    shown: list[str] = []
+
+    async def use(model: Model) -> None:
+        with CallLog(tmp_path / "again.sqlite") as log:
+            recorded = wrap_model(model, log=log)
+            answer = await recorded.generate(ASK)
+            scores = await recorded.score_options(GROUP)
+            shown.extend(model.show_prompt(r) for r in (ASK, *GROUP))
+            found = [log.find(key) for key in (answer.call, *(s.call for s in scores))]
+            assert [record.prompt() for record in found if record is not None] == shown
+
+    _run(opener, use)
+    replay = open_replay(tmp_path / "again.sqlite")
+    assert [replay.show_prompt(r) for r in (ASK, *GROUP)] == shown
+    asyncio.run(replay.close())
 
 
 def test_missing_capabilities_are_named(opener: Opener) -> None:

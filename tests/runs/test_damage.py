@@ -81,7 +81,7 @@ def test_leftovers_of_a_crash_are_swept(start, fit, units, tmp_path: Path) -> No
     with start(tmp_path / "run") as run:
         execute_sync(run, units(3), _work(fit))
     folder = tmp_path / "run" / "tables" / "fit"
-    for name in ("part-00009.parquet", ".part-00010.parquet.tmp", "notes.txt"):
+    for name in ("part-00009.parquet", ".part-00010.parquet.4711.tmp", "notes.txt"):
         (folder / name).write_bytes(b"x")
     start(tmp_path / "run").close()
     assert sorted(p.name for p in folder.iterdir()) == ["notes.txt", "part-00000.parquet"]
@@ -94,7 +94,7 @@ def test_disk_full_while_a_part_is_written(start, fit, units, tmp_path: Path, mo
     real = os.fsync
 
     def full(handle: int) -> None:
-        if Path(f"/proc/self/fd/{handle}").readlink().name.endswith(".parquet.tmp"):
+        if Path(f"/proc/self/fd/{handle}").readlink().name.startswith(".part-"):
             raise OSError(number, os.strerror(number))
         real(handle)
 

@@ -211,7 +211,7 @@ def test_what_a_kill_leaves_at_the_very_beginning_is_no_obstacle_and_one_writer_
 ) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    (folder / ".manifest.json.tmp").write_text('{"half')
+    (folder / ".manifest.json.4711.tmp").write_text('{"half')
     (folder / ".lock").write_text("")
     go_on(folder)
     assert digest_of(folder) == whole.digest

@@ -41,6 +41,7 @@ from personae.core._evidence import (
     TurnRow,
 )
 from personae.core._facts import PII, TEXT_LIMIT, Fact, Frozen, Source, Visibility, plain, visibility_of
+from personae.core._files import is_damaged, is_disk_full, naming_errors, replace_file, storage_error
 from personae.core._ids import canonical_json, content_id, sha256_hex
 from personae.core._instrument import Instrument, Item, Norms, ResponseOption, ScaleNorm
 from personae.core._measurement import Measurement, Span
@@ -165,10 +166,15 @@ __all__ = [
     "derive_rng",
     "derive_seed",
     "extensions",
+    "is_damaged",
+    "is_disk_full",
+    "naming_errors",
     "plain",
     "render",
+    "replace_file",
     "schema_error",
     "sha256_hex",
+    "storage_error",
     "trait_phrase",
     "upgrade",
     "upgrades",

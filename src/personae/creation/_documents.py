@@ -1,20 +1,17 @@
-"""Reading and writing user files: UTF-8 only, no silently dropped keys, whole files or none."""
+"""Reading user files: UTF-8 only, and no key silently dropped."""
 
 from __future__ import annotations
 
 import difflib
-import errno
-import os
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from personae.core import DiskFullError, InputError, StorageError, UnknownKeyError
+from personae.core import InputError, UnknownKeyError
 
 
 class _Loader(yaml.SafeLoader):
@@ -113,29 +110,6 @@ def shipped_names(folder: str) -> tuple[str, ...]:
     """Names (without suffix) of the YAML files in a data folder of the package, sorted."""
     entries = files("personae.creation").joinpath("data", folder).iterdir()
     return tuple(sorted(e.name.removesuffix(".yaml") for e in entries if e.name.endswith(".yaml")))
-
-
-def write_atomic(path: Path, chunks: Iterable[str]) -> None:
-    """Write a text file whole or not at all: beside it first, flushed to disk, then renamed.
-
-    Raises:
-        DiskFullError: nothing more fits; the old file (if any) is untouched.
-        StorageError: any other failure of the file system.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("w", encoding="utf-8", newline="\n") as out:
-            out.writelines(chunks)
-            out.flush()
-            os.fsync(out.fileno())
-        beside.replace(path)
-    except OSError as cause:
-        kind = DiskFullError if cause.errno in {errno.ENOSPC, errno.EDQUOT} else StorageError
-        raise kind(f"Cannot write {str(path)!r}: {cause.strerror}.", hint="Nothing of it was kept.") from cause
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
 
 
 def require_known(word: str, known: Iterable[str], where: str, *, kind: str = "value") -> None:

@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from personae.core import InputError, Persona, SchemaError
-from personae.creation._documents import compose_yaml, read_text, shipped, write_atomic, yaml_error
+from personae.core import InputError, Persona, SchemaError, replace_file
+from personae.creation._documents import compose_yaml, read_text, shipped, yaml_error
 
 if TYPE_CHECKING:
     from personae.creation._population import Population
@@ -56,14 +56,14 @@ def save_people(people: Iterable[Persona], path: str | Path) -> Path:
     target = Path(path)
     kind = _kind(target)
     if kind == "jsonl":
-        write_atomic(target, (f"{json.dumps(p.dump(), ensure_ascii=False)}\n" for p in people))
+        replace_file(target, (f"{json.dumps(p.dump(), ensure_ascii=False)}\n".encode() for p in people))
     elif kind == "json":
-        write_atomic(target, [json.dumps([p.dump() for p in people], ensure_ascii=False, indent=1), "\n"])
+        replace_file(target, [json.dumps([p.dump() for p in people], ensure_ascii=False, indent=1).encode(), b"\n"])
     else:
         import yaml
 
         body = [p.dump() for p in people]
-        write_atomic(target, [yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=118)])
+        replace_file(target, [yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=118).encode()])
     return target
 
 
@@ -78,7 +78,7 @@ def write_population(population: Population, out_dir: str | Path) -> Path:
     folder = Path(out_dir)
     fitted = population.recipe.fitted.report
     as_drawn = population.recipe.model_copy(update={"n": population.n, "seed": population.seed})
-    write_atomic(folder / "recipe.yaml", [as_drawn.to_yaml()])
+    replace_file(folder / "recipe.yaml", [as_drawn.to_yaml().encode()])
     save_people(population, folder / "people.jsonl")
     fit = population.fit(population)
     body = {
@@ -104,7 +104,7 @@ def write_population(population: Population, out_dir: str | Path) -> Path:
         },
         "rows": [row.model_dump(mode="json") for row in fit.rows],
     }
-    write_atomic(folder / "fit.json", [json.dumps(body, ensure_ascii=False, indent=1), "\n"])
+    replace_file(folder / "fit.json", [json.dumps(body, ensure_ascii=False, indent=1).encode(), b"\n"])
     return folder
 
 

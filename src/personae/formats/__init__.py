@@ -4,7 +4,7 @@ from personae.formats._card import CardCounts, CardFacts
 from personae.formats._chat import from_chat, to_chat, to_sharegpt, training_records
 from personae.formats._conversations import ConversationRows, record_rows
 from personae.formats._export import DEFAULT_FORMATS, FORMATS, Evidence, Export, Format, RunLike, export_run
-from personae.formats._files import ExportedFile, write_atomic
+from personae.formats._files import ExportedFile
 from personae.formats._lines import read_chat, read_conversations, read_people
 from personae.formats._privacy import Redactor
 from personae.formats._records import (
@@ -51,5 +51,4 @@ __all__ = [
     "to_chat",
     "to_sharegpt",
     "training_records",
-    "write_atomic",
 ]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeAlias, cast
 
-from personae.core import DiskFullError, InputError, StorageError
+from personae.core import InputError, naming_errors, replace_file
 
 CHECKSUMS: Final = "checksums.json"
 _STAGING: Final = ".staging"
@@ -30,42 +28,6 @@ class ExportedFile:
     sha256: str
 
 
-@contextmanager
-def storage_errors(path: Path) -> Generator[None]:
-    """Turn operating system errors about `path` into ours."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-            raise DiskFullError(f"{path}: the disk is full.", hint="Free some space and run the same again.") from error
-        raise StorageError(
-            f"{path}: {error.strerror or error}.", hint="Choose a folder that can be written."
-        ) from error
-
-
-def write_atomic(path: Path, data: bytes) -> Path:
-    """Write `data` to `path` through a temporary file beside it, so that readers see the old or the new content.
-
-    Raises:
-        DiskFullError: nothing more can be written; the old file is untouched.
-        StorageError: the folder cannot be written.
-    """
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            with part.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-            raise
-    return path
-
-
 class ExportFolder:
     """A folder being filled. Files are staged aside; `commit` puts all of them in place, or none.
 
@@ -79,7 +41,7 @@ class ExportFolder:
         self._rows: dict[str, int | None] = {}
 
     def __enter__(self) -> Self:
-        with storage_errors(self.root):
+        with naming_errors(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             _remove(self._staging)
             self._staging.mkdir()
@@ -102,7 +64,7 @@ class ExportFolder:
 
     def staged(self) -> tuple[ExportedFile, ...]:
         """The staged files so far, with sizes and checksums."""
-        with storage_errors(self._staging):
+        with naming_errors(self._staging):
             return tuple(_describe(self._staging / name, rows) for name, rows in sorted(self._rows.items()))
 
     def commit(self) -> tuple[ExportedFile, ...]:
@@ -122,7 +84,7 @@ class ExportFolder:
             )
         # Killed between two renames, the folder still knows both versions of every file as its own.
         _write_checksums(self.root, files, known)
-        with storage_errors(self.root):
+        with naming_errors(self.root):
             for file in files:
                 (self._staging / file.name).replace(self.root / file.name)
         _write_checksums(self.root, files, {})
@@ -137,7 +99,7 @@ def _write_checksums(root: Path, files: tuple[ExportedFile, ...], before: Mappin
     }
     if before:
         body["replaced"] = {name: sorted(sums) for name, sums in sorted(before.items())}
-    write_atomic(root / CHECKSUMS, (json.dumps(body, indent=2, sort_keys=True) + "\n").encode())
+    replace_file(root / CHECKSUMS, [json.dumps(body, indent=2, sort_keys=True).encode(), b"\n"])
 
 
 def _known(path: Path) -> _Known:

@@ -9,8 +9,7 @@ from typing import Final, TypeVar, cast
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from personae.core import Persona, SchemaError, VersionError, schema_error
-from personae.formats._files import storage_errors
+from personae.core import Persona, SchemaError, VersionError, naming_errors, schema_error
 from personae.formats._records import RECORD_VERSION, ChatRecord, ConversationRecord, PersonRecord
 
 M = TypeVar("M", bound=BaseModel)
@@ -26,7 +25,7 @@ def json_line(body: JsonValue) -> str:
 def write_lines(path: Path, records: Iterable[BaseModel]) -> int:
     """Write records one a line and return how many there were."""
     count = 0
-    with storage_errors(path), path.open("w", encoding="utf-8", newline="\n") as file:
+    with naming_errors(path), path.open("w", encoding="utf-8", newline="\n") as file:
         for record in records:
             file.write(json_line(record.model_dump(mode="json", exclude_none=True)) + "\n")
             count += 1

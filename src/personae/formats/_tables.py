@@ -8,8 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from personae.core import ResponseRow, canonical_json
-from personae.formats._files import storage_errors
+from personae.core import ResponseRow, canonical_json, naming_errors
 from personae.formats._records import ConversationRecord, PersonRecord
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def response_rows(rows: Iterable[ResponseRow]) -> Iterator[Flat]:
 def write_csv(path: Path, rows: Iterable[Flat], columns: Sequence[str]) -> int:
     """Write rows as CSV. A missing value is empty; text that would run as a formula gets a leading quote."""
     count = 0
-    with storage_errors(path), path.open("w", encoding="utf-8", newline="") as file:
+    with naming_errors(path), path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         for row in rows:
@@ -102,7 +101,7 @@ def write_parquet(path: Path, rows: Iterable[Flat], columns: dict[str, Kind]) ->
     schema = _schema(columns)
     count = 0
     waiting = iter(rows)
-    with storage_errors(path), pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    with naming_errors(path), pq.ParquetWriter(path, schema, compression="zstd") as writer:
         while batch := list(islice(waiting, _BATCH)):
             table = pa.table({name: [row[name] for row in batch] for name in columns}, schema=schema)
             writer.write_table(table)

@@ -15,6 +15,7 @@ from personae.core import EndpointError, InputError, PersonaeError
 from personae.models._keys import is_clean, redact
 from personae.models._protocol import GenerateRequest, Model, ScoreRequest, Usage
 from personae.models._requests import Verb, WrittenCall, fingerprint_hash, read_generate, read_scores
+from personae.models._shown import PromptForm
 from personae.models._sqlite import FileKind, open_database, storage_errors
 from personae.models._wrapper import CallNotes
 
@@ -22,12 +23,12 @@ CALL_LOG_NAME: Final = "calls.sqlite"
 
 CALL_LOG: Final = FileKind(
     name="call log",
-    version=1,
+    version=2,
     schema=(
         """
         CREATE TABLE models(
             fingerprint_hash TEXT PRIMARY KEY, reference TEXT NOT NULL, fingerprint TEXT NOT NULL,
-            capabilities TEXT NOT NULL, determinism TEXT NOT NULL, parallel INTEGER NOT NULL
+            capabilities TEXT NOT NULL, determinism TEXT NOT NULL, parallel INTEGER NOT NULL, form TEXT NOT NULL
         ) WITHOUT ROWID
         """,
         """
@@ -63,7 +64,7 @@ _INSERT: Final = (
 )
 _SELECT: Final = (
     "SELECT c.seq, c.key, c.unit, c.verb, m.reference, c.tags, c.request, c.response, c.error, c.prompt_tokens,"
-    " c.prefilled_tokens, c.generated_tokens, c.latency, c.attempt, c.cached, c.neutralised, c.server"
+    " c.prefilled_tokens, c.generated_tokens, c.latency, c.attempt, c.cached, c.neutralised, c.server, m.form"
     " FROM calls c JOIN models m ON m.fingerprint_hash = c.model"
 )
 _BUFFER_BYTES: Final = 4_000_000
@@ -92,11 +93,21 @@ class CallRecord:
     neutralised: int
     """control strings in the content that were broken up before a remote endpoint saw them"""
     server: Mapping[str, str]
+    form: str
+    """how prompts of the model that was asked are shown, as JSON"""
     member: int | None = None
     """index of the one request meant, when the call is a group"""
 
+    def prompt(self) -> str:
+        """What the model got, as `Model.show_prompt` shows it.
+
+        Raises:
+            InputError: as for `asked`.
+        """
+        return PromptForm.from_json(self.form).show(self.asked())
+
     def asked(self) -> GenerateRequest | ScoreRequest:
-        """The request, e.g. for `model.show_prompt`; of a group, the member meant (the first if none was named).
+        """The request; of a group, the member meant (the first if none was named).
 
         Raises:
             InputError: the call is not a chat (texts to embed have no prompt), or the group has no such member.
@@ -145,9 +156,10 @@ class CallLog:
                 json.dumps(sorted(model.capabilities)),
                 model.determinism,
                 model.parallel,
+                model.prompt_form.to_json(),
             )
             with self._lock, storage_errors(self.path, CALL_LOG):
-                self._open.execute("INSERT OR IGNORE INTO models VALUES (?,?,?,?,?,?)", row)
+                self._open.execute("INSERT OR IGNORE INTO models VALUES (?,?,?,?,?,?,?)", row)
             self._models.add(key)
         return key
 
@@ -323,4 +335,5 @@ def _record(row: tuple[Any, ...]) -> CallRecord:
         cached=bool(row[14]),
         neutralised=row[15],
         server=json.loads(row[16]) if row[16] else {},
+        form=row[17],
     )

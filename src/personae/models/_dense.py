@@ -76,7 +76,7 @@ class _Trunk:
 class _Shelf:
     """One block of memory for all weights: large enough that freeing it gives it back to the system at once.
 
-    Hundreds of blocks of a few megabytes would stay with the allocator, a model's worth for every thread that loaded one.
+    Hundreds of blocks of a few megabytes would stay with the allocator, a model's worth for each thread that loads one.
     """
 
     def __init__(self, size: int) -> None:

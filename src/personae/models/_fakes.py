@@ -23,7 +23,8 @@ from personae.models._protocol import (
     ScoreRequest,
     Usage,
 )
-from personae.models._requests import estimate_tokens, shown
+from personae.models._requests import estimate_tokens
+from personae.models._shown import PLAIN_FORM, PromptForm
 from personae.models._structured import example
 
 Replies: TypeAlias = Sequence[str] | Callable[[GenerateRequest], str]
@@ -129,8 +130,12 @@ class ScriptedModel:
     def count_tokens(self, text: str) -> int:
         return estimate_tokens(text)
 
+    @property
+    def prompt_form(self) -> PromptForm:
+        return PLAIN_FORM
+
     def show_prompt(self, request: GenerateRequest | ScoreRequest) -> str:
-        return shown(request.messages, request.prefill)
+        return self.prompt_form.show(request)
 
     async def generate(self, request: GenerateRequest) -> Generation:
         self._check_open()

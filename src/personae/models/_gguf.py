@@ -31,7 +31,7 @@ from personae.models._dense import DenseEngine, dense_fits
 from personae.models._generator import Generator
 from personae.models._ggufile import Header, read_header
 from personae.models._native import ENGINE, NativeModel, default_threads, engine_version
-from personae.models._prompt import ChatTemplate, Content, Control, Segment, content_ids, recognise_template, visible
+from personae.models._prompt import ChatTemplate, Content, Control, Segment, content_ids, recognise_template
 from personae.models._protocol import (
     Capability,
     Completion,
@@ -45,6 +45,7 @@ from personae.models._protocol import (
 )
 from personae.models._sequences import SequenceEngine
 from personae.models._server import EngineServer, loopback_server
+from personae.models._shown import PromptForm
 from personae.models._tree import Prompt, Scores
 from personae.models._turnstile import Turnstile
 from personae.models._weights import known_sha256, score_copy, scored_as
@@ -195,14 +196,14 @@ class GgufModel:
         turns = self.template.turns(request.messages, prefill=request.prefill, system_default=request.system_default)
         return tuple(tuple(token for segment in turn for token in self._ids(segment)) for turn in turns)
 
+    @property
+    def prompt_form(self) -> PromptForm:
+        """The template's control text between ⟦ and ⟧, content as it is."""
+        return PromptForm("tokens", self.template)
+
     def show_prompt(self, request: GenerateRequest | ScoreRequest) -> str:
-        """What the model will get: control text between ⟦ and ⟧, content as it is, options one a line."""
-        shown = visible(
-            self.template.render(request.messages, prefill=request.prefill, system_default=request.system_default)
-        )
-        if isinstance(request, ScoreRequest):
-            shown += "".join(f"\n  | {option}" for option in request.options)
-        return shown
+        """What the model will get, options one a line."""
+        return self.prompt_form.show(request)
 
     async def generate(self, request: GenerateRequest) -> Generation:
         """Continue a chat.

@@ -43,7 +43,6 @@ from personae.models._protocol import (
     FinishReason,
     GenerateRequest,
     Generation,
-    Message,
     OptionScores,
     ScoreRequest,
     Usage,
@@ -60,6 +59,7 @@ from personae.models._replies import (
     read_vectors,
 )
 from personae.models._requests import estimate_tokens
+from personae.models._shown import MESSAGES, PromptForm, wire_messages
 from personae.models._structured import read_json
 from personae.models._wrapper import current_notes
 
@@ -163,13 +163,16 @@ class OpenAIModel:
     def count_tokens(self, text: str) -> int:
         return estimate_tokens(text)
 
+    @property
+    def prompt_form(self) -> PromptForm:
+        """The messages as sent; the template that joins them is the server's and cannot be seen."""
+        return MESSAGES
+
     def show_prompt(self, request: GenerateRequest | ScoreRequest) -> str:
-        """The messages as sent, as JSON; the template that joins them is the server's and cannot be seen."""
-        messages, _ = _wire(request.messages, request.prefill, system_default=request.system_default)
-        return redact(json.dumps(messages, ensure_ascii=False, indent=1))
+        return self.prompt_form.show(request)
 
     async def generate(self, request: GenerateRequest) -> Generation:
-        messages, count = _wire(request.messages, request.prefill, system_default=request.system_default)
+        messages, count = wire_messages(request.messages, request.prefill, system_default=request.system_default)
         current_notes().neutralised += count
         choices, usage = await self._chat_choices(request, messages)
         # The endpoint counts tokens of the whole reply only.
@@ -318,7 +321,7 @@ class OpenAIModel:
 
     async def _ask_label(self, request: ScoreRequest, rotation: int) -> tuple[LabelShares | None, Usage]:
         chat = label_messages(request.messages, request.options, rotation)
-        messages, count = _wire(chat, "", system_default=request.system_default)
+        messages, count = wire_messages(chat, "", system_default=request.system_default)
         current_notes().neutralised += count
         limit = "max_completion_tokens" if self._url == DEFAULT_URL else "max_tokens"
         body: dict[str, Any] = {
@@ -447,17 +450,6 @@ async def _together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return [t.result() for t in tasks]
-
-
-def _wire(messages: Sequence[Message], prefill: str, *, system_default: bool) -> tuple[list[dict[str, str]], int]:
-    """Messages as sent, and how many control strings in them were broken up."""
-    clean = [(m.role, neutralise(m.content)) for m in messages]
-    if prefill:
-        clean.append(("assistant", neutralise(prefill)))
-    out = [{"role": role, "content": c.text} for role, c in clean]
-    if not system_default and not any(m.role == "system" for m in messages):
-        out.insert(0, {"role": "system", "content": ""})
-    return out, sum(c.count for _, c in clean)
 
 
 def _transcript(request: ScoreRequest) -> tuple[str, int]:

@@ -10,10 +10,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from personae.models._shown import PromptForm
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "refused", "empty", "malformed"]
@@ -188,6 +191,11 @@ class Model(Protocol):
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a text on its own (an estimate of 4 characters a token where the tokenizer is remote)."""
+        ...
+
+    @property
+    def prompt_form(self) -> PromptForm:
+        """How `show_prompt` shows; a call log keeps it beside the calls."""
         ...
 
     def show_prompt(self, request: GenerateRequest | ScoreRequest) -> str:

@@ -37,11 +37,11 @@ from personae.models._requests import (
     read_embeddings,
     read_generation,
     read_option_scores,
-    shown,
     write_embed,
     write_generate,
     write_scores,
 )
+from personae.models._shown import PromptForm
 from personae.models._sqlite import open_database, storage_errors
 
 _NEIGHBOURS: Final = 200
@@ -65,6 +65,7 @@ class ReplayModel:
         self._fingerprint: dict[str, str | int | float | bool] = json.loads(row[2])
         self._capabilities = frozenset(Capability(c) for c in json.loads(row[3]))
         self._parallel = int(row[5])
+        self._form = PromptForm.from_json(row[6])
         self.recorded_reference = str(row[1])
         """reference of the model that was recorded"""
 
@@ -97,9 +98,13 @@ class ReplayModel:
             ).fetchone()
         return estimate_tokens(text) if row is None else int(row[0])
 
+    @property
+    def prompt_form(self) -> PromptForm:
+        """That of the recorded model."""
+        return self._form
+
     def show_prompt(self, request: GenerateRequest | ScoreRequest) -> str:
-        """The messages; the template belongs to the recorded model."""
-        return shown(request.messages, request.prefill)
+        return self._form.show(request)
 
     async def generate(self, request: GenerateRequest) -> Generation:
         call = write_generate(self._model, request)

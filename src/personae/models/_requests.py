@@ -184,12 +184,6 @@ def read_embeddings(text: str, *, call: str) -> Embeddings:
         raise _unreadable(call) from error
 
 
-def shown(messages: Sequence[Message], prefill: str = "") -> str:
-    """Messages one under the other, for models whose template is not ours to show."""
-    lines = [f"[{m.role}]\n{m.content}" for m in messages]
-    return "\n\n".join([*lines, f"[assistant]\n{prefill}"])
-
-
 def estimate_tokens(text: str) -> int:
     """Four characters a token, at least one for a text that is not empty."""
     return (len(text) + 3) // 4

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from personae.core import CorruptRunError, DiskFullError, PersonaeError, StorageError, VersionError
+from personae.core import (
+    CorruptRunError,
+    DiskFullError,
+    PersonaeError,
+    StorageError,
+    VersionError,
+    is_damaged,
+    is_disk_full,
+)
 
 BUSY_SECONDS: Final = 30.0
 """How long a writer waits for another one before it gives up."""
@@ -88,17 +96,13 @@ def _prepare(connection: sqlite3.Connection, path: Path, kind: FileKind, *, read
         connection.execute("PRAGMA synchronous=NORMAL")
 
 
-# SQLite calls a refused write (quota, file size limit) an I/O error and keeps FULL for a full disk alone.
-_REFUSED: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
-
-
 def _translated(error: sqlite3.Error, path: Path, kind: FileKind) -> PersonaeError:
     words = str(error)
-    if "full" in words or getattr(error, "sqlite_errorcode", None) in _REFUSED:
+    if is_disk_full(error):
         return DiskFullError(
             f"{kind.name} {str(path)!r}: the disk is full.", hint="Free some space, then run the same command again."
         )
-    if "not a database" in words or "malformed" in words or "no such table" in words or "no such column" in words:
+    if is_damaged(error) or "no such table" in words or "no such column" in words:
         return CorruptRunError(f"{kind.name} {str(path)!r} is damaged: {words}.", hint=kind.remedy)
     if "locked" in words:
         return StorageError(

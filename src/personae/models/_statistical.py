@@ -30,7 +30,8 @@ from personae.models._protocol import (
     ScoreRequest,
     Usage,
 )
-from personae.models._requests import estimate_tokens, shown
+from personae.models._requests import estimate_tokens
+from personae.models._shown import PLAIN_FORM, PromptForm
 from personae.models._structured import example
 from personae.models._worlds import SLOPE, VOCABULARY, answer_probabilities
 from personae.models._wrapper import unwrap
@@ -156,8 +157,12 @@ class StatisticalModel:
     def count_tokens(self, text: str) -> int:
         return estimate_tokens(text)
 
+    @property
+    def prompt_form(self) -> PromptForm:
+        return PLAIN_FORM
+
     def show_prompt(self, request: GenerateRequest | ScoreRequest) -> str:
-        return shown(request.messages, request.prefill)
+        return self.prompt_form.show(request)
 
     async def generate(self, request: GenerateRequest) -> Generation:
         """Lines of made-up words; each word is copied from the partner's last line with the planted probability."""

@@ -36,6 +36,8 @@ from personae.core import (
     StorageError,
     UnknownKeyError,
     VersionError,
+    is_disk_full,
+    replace_file,
 )
 from personae.models._ggufile import F16, F32, CopyType, read_header, sha256_file, write_copy
 
@@ -287,7 +289,7 @@ def _make_copies(known: KnownWeights, source: Path, folder: Path, scratch: Path,
         schema_version=_SCHEMA, name=known.name, source=known.requirement, source_sha256=known.source_sha256,
         licence=known.licence, files=files,
     )  # fmt: skip
-    _write_text(folder / _MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+    replace_file(folder / _MANIFEST, [manifest.model_dump_json(indent=2).encode(), b"\n"])
     tell(f"{known.name} is ready in {folder}")
     return manifest
 
@@ -413,21 +415,12 @@ def _silent(line: str) -> None:
     del line
 
 
-def _write_text(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-
-
 @contextlib.contextmanager
 def _disk_errors(folder: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if is_disk_full(error):
             raise DiskFullError(
                 f"no room left for weights in {str(folder)!r} (about 700 MB are needed while they are made).",
                 hint="Free some space, or set PERSONAE_HOME to a folder on another disk.",

@@ -20,6 +20,7 @@ from personae.models._protocol import (
     ScoreRequest,
 )
 from personae.models._requests import fingerprint_hash
+from personae.models._shown import PromptForm
 
 
 @dataclass(slots=True)
@@ -81,6 +82,10 @@ class ModelWrapper:
 
     def count_tokens(self, text: str) -> int:
         return self.inner.count_tokens(text)
+
+    @property
+    def prompt_form(self) -> PromptForm:
+        return self.inner.prompt_form
 
     def show_prompt(self, request: GenerateRequest | ScoreRequest) -> str:
         return self.inner.show_prompt(request)

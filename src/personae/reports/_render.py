@@ -8,8 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from personae.core import InputError
-from personae.formats import write_atomic
+from personae.core import InputError, replace_file
 from personae.reports._blocks import Page, Section
 from personae.reports._numbers import fact_text
 from personae.reports._views import Counter, prose_html, views_of
@@ -53,7 +52,7 @@ def write_report(page: Page, path: str | Path) -> Path:
     Raises:
         StorageError: the file cannot be written.
     """
-    return write_atomic(Path(path), render_page(page).encode("utf-8"))
+    return replace_file(Path(path), [render_page(page).encode("utf-8")])
 
 
 def style_sheet() -> str:

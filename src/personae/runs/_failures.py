@@ -20,9 +20,9 @@ from personae.core import (
     SchemaError,
     StorageError,
     VersionError,
+    storage_error,
 )
 from personae.models import redact
-from personae.runs._disk import storage_error
 from personae.runs._units import Unit
 
 # No other unit would fare better: going on would only turn one mistake into a thousand failure rows.

@@ -15,9 +15,13 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
-from personae.core import CorruptRunError, StorageError, VersionError
+from personae.core import (
+    CorruptRunError,
+    StorageError,
+    VersionError,
+    naming_errors,
+)
 from personae.runs._columns import Layout
-from personae.runs._disk import naming_errors
 from personae.runs._parts import BATCH_ROWS, Part, UnitIds, read_part
 
 if TYPE_CHECKING:

@@ -9,8 +9,11 @@ import time
 from pathlib import Path
 from typing import Final
 
-from personae.core import RunLockedError, StorageError
-from personae.runs._disk import naming_errors
+from personae.core import (
+    RunLockedError,
+    StorageError,
+    naming_errors,
+)
 
 LOCK_FILE: Final = ".lock"
 # A reader that asks "is somebody writing?" holds the lock for microseconds; that must not refuse a writer.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from pydantic import Field, ValidationError
 
@@ -16,12 +16,13 @@ from personae.core import (
     InputError,
     VersionError,
     canonical_json,
+    naming_errors,
+    replace_file,
     schema_error,
     sha256_hex,
     upgrade,
 )
 from personae.models import Determinism, Usage
-from personae.runs._disk import naming_errors, replace_file
 from personae.runs._environment import Environment, without_secrets
 
 MANIFEST_FILE: Final = "manifest.json"
@@ -186,11 +187,7 @@ def read_manifest(folder: Path) -> Manifest:
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Replace the manifest: old or new, never half."""
     data = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False).encode()
-
-    def write(file: BinaryIO) -> None:
-        file.write(data)
-
-    replace_file(folder / MANIFEST_FILE, write)
+    replace_file(folder / MANIFEST_FILE, [data])
 
 
 _ABSENT: Final = object()

@@ -8,14 +8,16 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from personae.core import CorruptRunError
+from personae.core import (
+    CorruptRunError,
+    replace_file,
+)
 from personae.runs._columns import Layout
-from personae.runs._disk import naming_errors, replace_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -97,14 +99,7 @@ def write_table(folder: Path, layout: Layout, number: int, table: pa.Table, unit
     pq.write_table(table, sink, compression="zstd")
     data = memoryview(sink.getvalue())
     part = Part(layout.table, number, table.num_rows, len(data), hashlib.sha256(data).hexdigest(), pack_units(units))
-    path = part.path(folder)
-    with naming_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-
-    def write(file: BinaryIO) -> None:
-        file.write(data)
-
-    replace_file(path, write)
+    replace_file(part.path(folder), [data])
     return part
 
 

@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from personae.core import InputError, Row, schema_error
+from personae.core import (
+    InputError,
+    Row,
+    naming_errors,
+    schema_error,
+)
 from personae.models import Usage
 from personae.runs._calls import CALLS_FILE, RunCallLog
 from personae.runs._columns import layout_of
 from personae.runs._digest import digest_of
-from personae.runs._disk import naming_errors
 from personae.runs._ledger import Ledger
 from personae.runs._lock import RunLock, being_written
 from personae.runs._manifest import Manifest, RunState

@@ -13,14 +13,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from personae.core import CorruptRunError, InputError, PersonaeError, Row, RunFailedError, StorageError
+from personae.core import (
+    CorruptRunError,
+    InputError,
+    PersonaeError,
+    Row,
+    RunFailedError,
+    StorageError,
+    naming_errors,
+)
 from personae.models import Determinism
-from personae.runs._disk import naming_errors
 from personae.runs._environment import read_environment
 from personae.runs._ledger import STORE_FILE, Ledger
 from personae.runs._lock import LOCK_FILE, RunLock
@@ -42,6 +50,7 @@ from personae.runs._reading import RunFolder
 from personae.runs._store import PART_ROWS, PART_SIZE, Finished, Store
 
 _log: Final = logging.getLogger(__name__)
+_DRAFT: Final = re.compile(rf"\.{re.escape(MANIFEST_FILE)}\.\d+\.tmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,8 +299,8 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / MANIFEST_FILE).exists():
             return
-        # A run that was killed as it began leaves these two at most.
-        foreign = sorted(f.name for f in folder.iterdir() if f.name not in {LOCK_FILE, f".{MANIFEST_FILE}.tmp"})
+        # A run that was killed as it began leaves these at most.
+        foreign = sorted(f.name for f in folder.iterdir() if f.name != LOCK_FILE and not _DRAFT.fullmatch(f.name))
     if foreign:
         raise InputError(
             f"{str(folder)!r} is not a run folder and not empty (it holds {', '.join(foreign[:3])!r}).",

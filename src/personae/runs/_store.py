@@ -17,9 +17,13 @@ from typing import Final
 
 import numpy as np
 
-from personae.core import InputError, Row, VersionError
+from personae.core import (
+    InputError,
+    Row,
+    VersionError,
+    naming_errors,
+)
 from personae.runs._columns import Layout, layout_of
-from personae.runs._disk import naming_errors
 from personae.runs._ledger import DONE, FAILED, Ledger, StoredTable
 from personae.runs._parts import Part, UnitIds, damage, damaged, read_part, unpack_units, write_rows, write_table
 
@@ -27,7 +31,7 @@ PART_ROWS: Final = 20_000
 PART_SIZE: Final = 8 << 20
 
 _TABLE_NAME: Final = re.compile(r"[a-z][a-z0-9_]*\Z")
-_OURS: Final = re.compile(r"part-\d+\.parquet\Z|\.part-\d+\.parquet\.tmp\Z")
+_OURS: Final = re.compile(r"part-\d+\.parquet\Z|\.part-\d+\.parquet\.\d+\.tmp\Z")
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def prompt_lookup(bench: Bench) -> Callable[[str | None], str | None]:
 
     def find(key: str | None) -> str | None:
         record = bench.run.calls.find(key) if key else None
-        return None if record is None else bench.model.show_prompt(record.asked())
+        return None if record is None else record.prompt()
 
     return find
 

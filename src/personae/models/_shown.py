@@ -1,0 +1,79 @@
+"""Prompts for people to read. How a model's prompts are shown is data, so that a call log shows them without the model.
+
+tokens     the chat template is ours: control text between ⟦ and ⟧, content as it is
+messages   an endpoint joins the messages itself: they are shown as sent, as JSON
+plain      a fake gets no text at all: messages one under the other
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self, TypeAlias
+
+from personae.core import canonical_json
+from personae.models._keys import redact
+from personae.models._neutral import neutralise
+from personae.models._prompt import ChatTemplate, visible
+from personae.models._protocol import GenerateRequest, Message, ScoreRequest
+
+FormKind: TypeAlias = Literal["tokens", "messages", "plain"]
+
+
+@dataclass(frozen=True, slots=True)
+class PromptForm:
+    """How prompts of one model are shown; `template` belongs to `tokens`."""
+
+    kind: FormKind
+    template: ChatTemplate | None = None
+
+    def show(self, request: GenerateRequest | ScoreRequest) -> str:
+        """What the model gets for this request; the options of a closed question one a line."""
+        if self.template is not None:
+            segments = self.template.render(
+                request.messages, prefill=request.prefill, system_default=request.system_default
+            )
+            text = visible(segments)
+        elif self.kind == "messages":
+            sent, _ = wire_messages(request.messages, request.prefill, system_default=request.system_default)
+            text = redact(json.dumps(sent, ensure_ascii=False, indent=1))
+        else:
+            lines = [f"[{m.role}]\n{m.content}" for m in request.messages]
+            text = "\n\n".join([*lines, f"[assistant]\n{request.prefill}"])
+        if isinstance(request, ScoreRequest) and self.kind != "messages":
+            text += "".join(f"\n  | {option}" for option in request.options)
+        return text
+
+    def to_json(self) -> str:
+        """As a call log keeps it."""
+        return canonical_json({"kind": self.kind, "template": None if self.template is None else asdict(self.template)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The form that `to_json` wrote."""
+        body: dict[str, Any] = json.loads(text)
+        known = body["template"]
+        if known is None:
+            return cls(body["kind"])
+        pairs: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in known.items()
+        }
+        return cls(body["kind"], ChatTemplate(**pairs))
+
+
+MESSAGES = PromptForm("messages")
+PLAIN_FORM = PromptForm("plain")
+
+
+def wire_messages(
+    messages: Sequence[Message], prefill: str, *, system_default: bool
+) -> tuple[list[dict[str, str]], int]:
+    """Messages as an endpoint is sent them, and how many control strings in them were broken up."""
+    clean = [(m.role, neutralise(m.content)) for m in messages]
+    if prefill:
+        clean.append(("assistant", neutralise(prefill)))
+    out = [{"role": role, "content": c.text} for role, c in clean]
+    if not system_default and not any(m.role == "system" for m in messages):
+        out.insert(0, {"role": "system", "content": ""})
+    return out, sum(c.count for _, c in clean)
