@@ -99,7 +99,7 @@ async def on_model(model: Model, key: str, *, guarded: bool) -> list[Conversatio
     async with embody(ada, Prompt(), model) as one, embody(ben, Prompt(), model) as two, sessions((one, two), key):
         scene = Scene((one, two), stop=stops(guarded=guarded), guards=GUARDS if guarded else ())
         log = await simulate(scene, key=key, seed=7, tags={"unit": key, "persona": ada.id})
-    return conversation_rows(log, unit=key, persona_id=ada.id, mode="ecp", seed=7, roles={})
+    return conversation_rows(log, unit=key, persona_id=ada.id, condition="ecp", seed=7, roles={})
 
 
 def rate(conversation: Callable[[str], Awaitable[int]], count: int) -> float:

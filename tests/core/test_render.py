@@ -29,7 +29,8 @@ from personae.core import (
 )
 from personae.core._clauses import article, listed
 
-PROSE = [s for s in CUE_STYLES if s != "name_only"]
+MADE = [s for s in CUE_STYLES if s != "written"]
+PROSE = [s for s in MADE if s != "name_only"]
 
 
 def words(text):
@@ -328,7 +329,7 @@ def test_a_hidden_name_is_not_said():
     assert person.render("public").startswith("You are @ana.")
     assert person.render("self").startswith("You are Ana Reis.")
     bare = Persona(names=Names(full=Fact(value="Ana Reis", visibility="hidden")))
-    for style in CUE_STYLES:
+    for style in MADE:
         assert "Ana" not in bare.render("self", style)
         assert "someone" in bare.render("self", style)
 
@@ -414,7 +415,7 @@ def test_wrong_calls():
 
 def test_rendering_is_a_pure_function():
     again = Persona.parse(ANA.dump())
-    for style in CUE_STYLES:
+    for style in MADE:
         for view in VIEWS:
             assert (
                 ANA.render(view, style)
@@ -446,3 +447,33 @@ def test_what_is_known_and_what_is_not_talked_about():
     assert "They are also known as Kimmy." in text
     assert "They write like this: “Aye.”" in text
     assert all(visibility_of(plain(v)) for _, v in person.leaves())
+
+
+TOLD = "You are Ana. You mend nets in Porto… and you like it! Do you sleep well? Rarely."
+
+
+def test_a_written_description_is_told_in_its_own_words():
+    person = ANA.model_copy(update={"description": TOLD})
+    assert person.render(cue_style="written") == TOLD
+    assert TOLD not in ANA.render()
+    two = "You are Ana. You mend nets in Porto… and you like it!"
+    for budget, kept in (
+        (40, TOLD),
+        (17, TOLD),
+        (16, f"{two} Do you sleep well?"),
+        (12, two),
+        (5, "You are Ana."),
+        (3, "You are Ana."),
+    ):
+        assert person.render("self", "written", budget, words) == kept
+    with pytest.raises(InputError, match="first sentence alone takes 3"):
+        person.render("self", "written", 2, words)
+
+
+def test_a_description_that_is_not_there_or_not_for_these_eyes_is_refused():
+    with pytest.raises(InputError, match="'Ana Reis' has no description that the view 'self' may see"):
+        ANA.render(cue_style="written")
+    private = ANA.model_copy(update={"description": Fact(value=TOLD, visibility="private")})
+    assert private.render(cue_style="written") == TOLD
+    with pytest.raises(InputError, match="view 'public'"):
+        private.render("public", "written")

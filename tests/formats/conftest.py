@@ -3,6 +3,7 @@ import pytest
 from personae.core import (
     ConversationRow,
     Goal,
+    JudgementRow,
     Names,
     Persona,
     PersonaRow,
@@ -93,6 +94,25 @@ def evidence() -> Evidence:
                     seed=1,
                 )
             )
+    judgements = [
+        JudgementRow(
+            unit="audit",
+            conversation=conversation,
+            persona_id=people[0].id,
+            condition="ecp",
+            judge=judge,
+            subject="1",
+            verdict=verdict,
+            agreement="rule",
+        )
+        for conversation, judge, verdict in (
+            ("c-An-ecp", "audit", "prompt_leak"),
+            ("c-An-ecp", "audit", "contact_email"),
+            ("c-An-ecp", "audit", "contact_email"),
+            ("c-An-concat", "audit", "clean"),
+            ("c-Bo-ecp", "ended", "validated"),
+        )
+    ]
     fork = conversations[0].model_copy(update={"conversation": "fork", "parent": "x"})
     manifest = {"config": {"model": "smollm2", "seed": 11}}
-    return Evidence(rows, [*conversations, fork], turns, responses, manifest)
+    return Evidence(rows, [*conversations, fork], turns, responses, judgements, manifest)

@@ -60,7 +60,7 @@ def test_order_of_rows_changes_no_byte(evidence: Evidence, tmp_path: Path) -> No
     rng = random.Random(4)
     shuffled = Evidence(
         *(rng.sample(rows, len(rows)) for rows in (evidence.personas, evidence.conversations, evidence.turns)),
-        evidence.responses, evidence.manifest,
+        evidence.responses, evidence.judgements, evidence.manifest,
     )  # fmt: skip
     export_run(evidence, tmp_path / "a")
     export_run(shuffled, tmp_path / "b")
@@ -281,7 +281,8 @@ def test_a_run_folder_exports_like_its_rows(evidence: Evidence, tmp_path: Path) 
     def one_unit(rows):
         return [row.model_copy(update={"unit": "all"}) for row in rows]
 
-    tables = [one_unit(t) for t in (evidence.personas, evidence.conversations, evidence.turns, evidence.responses)]
+    held = (evidence.personas, evidence.conversations, evidence.turns, evidence.responses, evidence.judgements)
+    tables = [one_unit(t) for t in held]
     with Run.create_or_resume(
         tmp_path / "run", study="test", spec={"n": 2}, seed=11, model="smollm2", determinism="exact"
     ) as run:
@@ -299,3 +300,20 @@ def test_consent_travels_with_a_real_person(tmp_path: Path) -> None:
     row = PersonaRow(unit="u", persona_id=real.id, k=0, name="R", role="subject", body=json.dumps(real.dump()))
     export_run(Evidence([row]), tmp_path, formats=("jsonl",))
     assert lines(tmp_path / "people.jsonl")[0]["synthetic"] is False
+
+
+def test_what_an_audit_found_stands_in_the_records_and_can_be_left_out(evidence: Evidence, tmp_path: Path) -> None:
+    export_run(evidence, tmp_path / "all")
+    found = {r.conversation_id: r.audit for r in read_conversations(tmp_path / "all" / "conversations.jsonl")}
+    assert found["c-An-ecp"] == ("contact_email", "prompt_leak")
+    assert found["c-An-concat"] == ()
+    assert found["c-Bo-ecp"] is None
+    table = pq.read_table(tmp_path / "all" / "conversations.parquet").to_pylist()
+    assert {r["conversation_id"]: r["audit"] for r in table}["c-An-ecp"] == "contact_email, prompt_leak"
+    assert "1 of 2 conversations had one; the field `audit` names them" in (tmp_path / "all/README.md").read_text()
+    export = export_run(evidence, tmp_path / "clean", clean=True)
+    kept = [r.conversation_id for r in read_conversations(tmp_path / "clean" / "conversations.jsonl")]
+    assert sorted(kept) == ["c-An-concat", "c-Bo-concat", "c-Bo-ecp"]
+    assert (export.counts.audited, export.counts.flagged, export.counts.left_out) == (2, 1, 1)
+    assert "1 are left out of these files" in (tmp_path / "clean/README.md").read_text()
+    assert "c-An-ecp" not in (tmp_path / "clean" / "sft.jsonl").read_text()

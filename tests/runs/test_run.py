@@ -237,3 +237,38 @@ def test_ending_badly_is_not_completed(start, fit, tmp_path: Path) -> None:
 def test_caps_must_be_positive() -> None:
     with pytest.raises(InputError, match="cap on calls is 0"):
         Caps(calls=0)
+
+
+@pytest.mark.parametrize("trouble", ["complete", "close"])
+def test_what_goes_wrong_while_ending_never_hides_what_went_wrong_before(
+    start, fit, tmp_path: Path, monkeypatch, caplog, trouble: str
+) -> None:
+    run = start(tmp_path / "run")
+    real = getattr(run, trouble)
+
+    def broken() -> None:
+        real()
+        raise StorageError("the disk is gone.")
+
+    name = "interrupt" if trouble == "complete" else "close"
+    monkeypatch.setattr(run, name, (lambda _: broken()) if name == "interrupt" else broken)
+    with pytest.raises(ZeroDivisionError), run:
+        raise ZeroDivisionError
+    assert "the disk is gone" in caplog.text
+    monkeypatch.undo()
+    start(tmp_path / "run").close()  # nobody holds it any more
+
+
+def test_what_goes_wrong_while_ending_a_good_run_is_raised(start, fit, tmp_path: Path, monkeypatch) -> None:
+    run = start(tmp_path / "run")
+    real = run.close
+
+    def broken() -> None:
+        real()
+        raise StorageError("the disk is gone.")
+
+    monkeypatch.setattr(run, "close", broken)
+    with pytest.raises(StorageError, match="disk is gone"), run:
+        run.record("a", [fit("a")], stage="s")
+    monkeypatch.undo()
+    assert start(tmp_path / "run").done("a")

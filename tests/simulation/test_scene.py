@@ -146,7 +146,7 @@ def test_same_names_are_refused() -> None:
 def test_rows_carry_the_person_and_the_end() -> None:
     log = run(Scene((speaker("c", "Hi."), speaker("r", "Hello.")), stop=TurnCap(2)))
     head, *turns = conversation_rows(
-        log, unit="u", persona_id="p-1", mode="ecp", seed=3, roles={"c": "client", "r": "responder"}
+        log, unit="u", persona_id="p-1", condition="ecp", seed=3, roles={"c": "client", "r": "responder"}
     )
     assert head.end_reason == "turn_cap"
     assert [t.role for t in turns] == ["client", "responder"]

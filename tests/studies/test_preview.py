@@ -31,14 +31,14 @@ SPASM = {"people": 4, "conversations": 2, "utterances": 6, "encoder": "hash"}
 def test_a_stage_waits_for_what_it_reads(tmp_path: Path, start, spasm) -> None:
     found, _ = preview("spasm", tmp_path / "run", SPASM)
     by_name = {s.stage: s for s in found.stages}
-    assert list(by_name) == ["people", "judge", "dialogue", "audit"]
+    assert list(by_name) == ["people", "judge", "dialogue", "audit", "again"]
     assert by_name["audit"].left is None
     assert by_name["audit"].waits_for == ("dialogue",)
     assert by_name["dialogue"].left.units_left == 16 - 4
     assert by_name["people"].left.units_left == by_name["judge"].left.units_left == 0
     assert any(line.startswith("audit: 1 units, at most 0 calls; not tried before dialogue") for line in found.lines())
-    assert any(line.startswith("total without audit: 12 of ") for line in found.lines())
-    assert found.as_data()["preview"][-1]["waits_for"] == ["dialogue"]
+    assert any(line.startswith("total without audit, again: 12 of ") for line in found.lines())
+    assert found.as_data()["preview"][-2]["waits_for"] == ["dialogue"]
     with open_run(found.folder) as run:
         assert len(list(run.rows(PersonaRow))) == 4
         assert len(list(run.rows(ConversationRow))) == 4
@@ -50,7 +50,7 @@ def test_people_that_cost_calls_are_tried_and_hold_back_the_rest(tmp_path: Path)
     found, _ = preview("spasm", tmp_path / "run", SPASM | {"people": 6, "crafter": "model"})
     people, *rest = found.stages
     assert (people.left.pilot, people.left.units_left) == (4, 2)
-    assert [s.left for s in rest] == [None, None, None]
+    assert [s.left for s in rest] == [None] * 4
     assert [s.waits_for for s in rest][:2] == [("people",), ("people", "judge")]
     assert found.total == people.left.total([people.left])
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from checks import counts, measured, rows, self_contained, sound_exports
 
-from personae.core import ConversationRow, JudgementRow, PersonaRow, SlotRow
+from personae.core import ConversationRow, JudgementRow, PersonaRow, SlotRow, TurnRow
 from personae.models import Planted, ScriptedModel, StatisticalModel
 
 
@@ -130,3 +130,84 @@ def test_planted_copying_shows_in_the_paired_contrast(start, answer_with, tmp_pa
     contrast = measured(run.folder)["echo_copy.ecp_minus_concat"]
     assert contrast.interval.high < 0
     assert any(line.startswith("Echo") for line in run.run.headline)
+
+
+LEAK = "Write to ana.reis@example.org, I moved last week."
+SMALL = {"people": 2, "conversations": 1, "utterances": 4, "terminator": "rules"}
+
+
+def held_again(folder: Path) -> tuple[list[ConversationRow], list[JudgementRow]]:
+    tries = [c for c in rows(folder, ConversationRow) if c.condition == "again"]
+    return tries, [j for j in rows(folder, JudgementRow) if j.condition == "again"]
+
+
+def test_a_flagged_conversation_is_held_again_for_the_data_set_and_is_not_measured(
+    start, answer_with, tmp_path: Path
+) -> None:
+    answer_with(
+        lambda: ScriptedModel(
+            lambda r: LEAK if r.tags.get("condition") == "ecp" else f"It rained for {r.seed % 89} days."
+        )
+    )
+    run = start("spasm", tmp_path / "run", more=SMALL)
+    tries, audits = held_again(run.folder)
+    assert [c.conversation for c in tries] == ["again/0/0/0", "again/1/0/0"]
+    assert [j.verdict for j in audits] == ["clean", "clean"]
+    first = {c.persona_id: c.seed for c in rows(run.folder, ConversationRow) if c.condition == "ecp"}
+    assert all(c.seed != first[c.persona_id] for c in tries)
+    found = measured(run.folder)
+    assert found["audit.ecp"].value == 1
+    assert found["audit.again"].value == 0
+    assert not [name for name in found if name.endswith(".again") and name != "audit.again"]
+    assert any("2 ecp conversation(s) were flagged and held again, 2 came out clean" in line for line in run.said)
+    exported = [json.loads(line) for line in (run.folder / "exports/conversations.jsonl").read_text().splitlines()]
+    kept = {r["conversation_id"] for r in exported if not r["audit"]}
+    assert kept == {"again/0/0/0", "again/1/0/0", "dialogue/concat/0/0", "dialogue/concat/1/0"}
+
+
+def test_what_never_comes_out_clean_is_tried_as_often_as_was_said(start, answer_with, tmp_path: Path) -> None:
+    answer_with(lambda: ScriptedModel([LEAK, "Who is that?"]))
+    run = start("spasm", tmp_path / "run", more=SMALL | {"regenerate": 3})
+    tries, audits = held_again(run.folder)
+    assert [c.conversation for c in tries] == [f"again/{k}/0/{a}" for k in (0, 1) for a in (0, 1, 2)]
+    assert len({c.seed for c in tries}) == 6
+    assert "clean" not in {j.verdict for j in audits}
+
+
+def test_nothing_is_held_again_where_nothing_was_flagged_or_nobody_asked(start, answer_with, tmp_path: Path) -> None:
+    answer_with(lambda: ScriptedModel(lambda r: f"It rained for {r.seed % 89} days."))
+    quiet = start("spasm", tmp_path / "quiet", more=SMALL)
+    assert held_again(quiet.folder) == ([], [])
+    answer_with(lambda: ScriptedModel([LEAK, "Who is that?"]))
+    unasked = start("spasm", tmp_path / "unasked", more=SMALL | {"regenerate": 0})
+    assert held_again(unasked.folder) == ([], [])
+
+
+def test_a_person_crafted_by_the_model_is_told_in_those_words_alone(start, answer_with, tmp_path: Path) -> None:
+    def reply(request) -> str:
+        if request.tags.get("stage") == "craft":
+            person = request.messages[-1].content
+            facts = dict(line.split(": ", 1) for line in person.splitlines()[1:] if ": " in line)
+            job = facts.get("Occupation", "person")
+            return f"You are {facts['Name']}, {facts['Age']} years old, and you work as {job}. You love old maps."
+        return f"It rained for {request.seed % 89} days."
+
+    answer_with(lambda: ScriptedModel(reply))
+    run = start("spasm", tmp_path / "run", more=SMALL | {"crafter": "model"})
+    told = {r.persona_id: json.loads(r.body)["description"] for r in rows(run.folder, PersonaRow)}
+    assert all("old maps" in text for text in told.values())
+    from personae.runs import open_run
+
+    with open_run(run.folder) as folder:
+        lines = [r for r in folder.calls.records() if r.tags.get("actor") == "client"]
+        systems = {r.tags["persona"]: r.asked().messages[0].content for r in lines}
+    assert systems.keys() == told.keys()
+    for who, text in systems.items():
+        assert text.startswith(f"{told[who]}\n\n")
+
+
+def test_without_guards_no_line_is_drafted_twice(start, answer_with, tmp_path: Path) -> None:
+    answer_with(lambda: ScriptedModel(["The same line every time, whoever speaks and whatever was said."]))
+    for guarded, retries in ((True, True), (False, False)):
+        run = start("spasm", tmp_path / f"{guarded}", more=SMALL | {"guarded": guarded, "regenerate": 0})
+        assert any(t.retries > 0 for t in rows(run.folder, TurnRow)) is retries

@@ -91,8 +91,12 @@ def export(
     folder: Folder,
     out: Annotated[Path | None, typer.Option("--out", help="Where to write; RUN/exports by default.")] = None,
     formats: Annotated[
-        str, typer.Option("--formats", help="Comma-separated: jsonl, chat, sft, parquet.")
-    ] = "jsonl,chat,sft,parquet",
+        str, typer.Option("--formats", help="Comma-separated: jsonl, chat, sharegpt, sft, csv, parquet.")
+    ] = "jsonl,chat,sft,csv,parquet",
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Leave out conversations in which an audit found something.")
+    ] = False,
+    anonymise: Annotated[bool, typer.Option("--anonymise", help="Replace names by stable placeholders.")] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -100,7 +104,8 @@ def export(
     from personae.studies import export_folder
 
     reply = Reply(as_json=as_json)
-    files = export_folder(folder, out, tuple(f.strip() for f in formats.split(",") if f.strip()))
+    wanted = tuple(f.strip() for f in formats.split(",") if f.strip())
+    files = export_folder(folder, out, wanted, clean=clean, anonymise=anonymise)
     for path in files:
         reply.line(f"written: {path}")
     reply.done({"files": [str(p) for p in files]})

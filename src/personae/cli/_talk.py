@@ -96,7 +96,7 @@ def simulate(
     from personae.core import ConversationRow, InputError, TurnRow
     from personae.models import GenerateRequest, Message, open_model, teach
     from personae.simulation import OPENING, Dialogue, converse
-    from personae.studies.spasm import client_rules, responder_rules
+    from personae.studies.spasm import Spasm
 
     reply = Reply(as_json=as_json)
     person = find_person(client, from_run)
@@ -104,7 +104,10 @@ def simulate(
         raise InputError(f"--mode {mode!r}.", hint="Use ecp or concat.")
     projection: Literal["ecp", "concat"] = "concat" if mode == "concat" else "ecp"
     dialogue = Dialogue(
-        client=Prompt(rules=client_rules()), responder=Prompt(rules=responder_rules()), utterances=turns, probes=False
+        client=Prompt(rules=Spasm.prompt("client")),
+        responder=Prompt(rules=Spasm.prompt("responder")),
+        utterances=turns,
+        probes=False,
     )
 
     async def talk() -> list[Any]:

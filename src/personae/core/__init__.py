@@ -26,6 +26,8 @@ from personae.core._errors import (
     VersionError,
 )
 from personae.core._evidence import (
+    AUDIT,
+    CLEAN,
     Boundary,
     ConversationRow,
     FailureRow,
@@ -77,6 +79,8 @@ from personae.core._seeds import derive_rng, derive_seed
 from personae.core._upgrade import upgrade, upgrades
 
 __all__ = [
+    "AUDIT",
+    "CLEAN",
     "CUE_STYLES",
     "DOMAINS",
     "PII",

@@ -5,10 +5,14 @@ Each row names the unit it came from and the person it belongs to: the unit of r
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, Self
 
 from personae.core._facts import Frozen
+from personae.core._ids import canonical_json
 from personae.core._measurement import Measurement
+
+if TYPE_CHECKING:
+    from personae.core._persona import Persona
 
 Boundary = Literal["provider", "parse", "tool", "user_code"]
 ResponseStatus = Literal["ok", "zero_variance", "refused", "unparsed", "failed", "missing"]
@@ -34,6 +38,12 @@ class PersonaRow(Row):
     twin_of: str | None = None
     body: str
     """canonical JSON of the whole persona"""
+
+    @classmethod
+    def of(cls, persona: Persona, *, unit: str, k: int, role: str, twin_of: str | None = None) -> Self:
+        """The row of a person."""
+        body = canonical_json(persona.dump())
+        return cls(unit=unit, persona_id=persona.id, k=k, name=persona.name, role=role, twin_of=twin_of, body=body)
 
 
 class FitRow(Row):
@@ -139,6 +149,12 @@ class ProbeRow(Row):
     model: str
     seed: int
     call: str | None = None
+
+
+AUDIT: Final = "audit"
+"""the judge of rows that say what scanners found in a conversation"""
+CLEAN: Final = "clean"
+"""the verdict of an audit that found nothing"""
 
 
 class JudgementRow(Row):

@@ -6,6 +6,7 @@ important ones until the text fits. Nothing is ever cut in the middle of a claus
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -15,11 +16,11 @@ from personae.core._errors import InputError
 from personae.core._facts import Visibility, plain, visibility_of
 from personae.core._persona import Persona
 
-CueStyle = Literal["second_person", "first_person", "third_person", "narrative", "list", "name_only"]
+CueStyle = Literal["second_person", "first_person", "third_person", "narrative", "list", "name_only", "written"]
 View = Literal["self", "public", "social", "personal", "context", "traits"]
 
 CUE_STYLES: Final[tuple[CueStyle, ...]] = (
-    "second_person", "first_person", "third_person", "narrative", "list", "name_only",
+    "second_person", "first_person", "third_person", "narrative", "list", "name_only", "written",
 )  # fmt: skip
 VIEWS: Final[tuple[View, ...]] = ("self", "public", "social", "personal", "context", "traits")
 
@@ -31,6 +32,7 @@ _SECTIONS: Final[dict[str, frozenset[str]]] = {
     "context": frozenset({"C", "X"}),
     "traits": frozenset({"T"}),
 }
+_SENTENCE: Final = re.compile(r"(?<=[.!?…])\s+")
 _SKIPS: Final = 8
 """Clauses too long for what is left of a budget that may be stepped over; bounds the number of token counts."""
 
@@ -47,13 +49,15 @@ def render(
     Args:
         persona: who to tell about.
         view: whose eyes: `self` (all but hidden), `public` (public leaves only), or one section as the self sees it.
-        cue_style: grammatical person and shape.
+        cue_style: grammatical person and shape; `written` is the person's own `description` and nothing else, sentence
+            by sentence, in the words of whoever wrote it.
         budget: most tokens the text may have, counted by `count_tokens`; None = no limit. Clauses go in by priority;
             one that is too long for what is left is stepped over.
         count_tokens: tokens of a text; required with a budget (a count in the wrong unit is worse than none).
 
     Raises:
-        InputError: unknown view or style, a budget without a counter, or a budget that not even the name fits.
+        InputError: unknown view or style, a budget without a counter, a budget that not even the name (or the first
+            sentence of a description) fits, or `written` for somebody without a description that this view may see.
     """
     if view not in VIEWS or cue_style not in CUE_STYLES:
         raise InputError(
@@ -62,30 +66,46 @@ def render(
     if budget is not None and count_tokens is None:
         raise InputError(f"render: budget={budget!r} needs count_tokens.", hint="Pass model.count_tokens.")
     voice = _voice(persona, view, cue_style)
-    picked = [] if cue_style == "name_only" else [c for c in clauses(persona) if _shown(c, view)]
+    picked = _written(persona, view) if cue_style == "written" else [c for c in clauses(persona) if _shown(c, view)]
     text = _write(voice, picked)
     if budget is None or count_tokens is None or count_tokens(text) <= budget:
         return text
-    text = _write(voice, _fit(voice, picked, budget, count_tokens))
+    own_words = cue_style == "written"
+    kept = _fit(voice, picked, budget, count_tokens, skips=1 if own_words else _SKIPS)
+    text = _write(voice, kept or (picked[:1] if own_words else []))
     taken = count_tokens(text)
     if taken > budget:
+        least = "the first sentence" if own_words else "the name"
         raise InputError(
-            f"render: a budget of {budget} tokens is too small for {voice.name!r}: the name alone takes {taken}.",
+            f"render: a budget of {budget} tokens is too small for {voice.name!r}: {least} alone takes {taken}.",
             hint="Raise the budget.",
         )
     return text
+
+
+def _written(persona: Persona, view: View) -> list[Clause]:
+    """The description's sentences, the first ones needed most."""
+    told = str(_seen(persona.description, view) or "").strip()
+    if not told:
+        raise InputError(
+            f"render: {persona.name!r} has no description that the view {view!r} may see.",
+            hint="Give `description`, let `craft_description` write it, or choose another cue_style.",
+        )
+    return [Clause("X", k, "", sentence, "Description") for k, sentence in enumerate(_SENTENCE.split(told))]
 
 
 def _shown(clause: Clause, view: View) -> bool:
     return clause.section in _SECTIONS[view] and not (clause.hidden and view == "public")
 
 
-def _fit(voice: _Voice, picked: list[Clause], budget: int, count_tokens: Callable[[str], int]) -> list[Clause]:
+def _fit(
+    voice: _Voice, picked: list[Clause], budget: int, count_tokens: Callable[[str], int], *, skips: int
+) -> list[Clause]:
     """The most needed clauses whose text fits: runs of them by bisection, stepping over what is too long."""
     by_need = sorted(range(len(picked)), key=lambda k: (picked[k].priority, k))
     kept: set[int] = set()
     start = 0
-    for _ in range(_SKIPS):
+    for _ in range(skips):
         low, high = start, len(by_need)
         while low < high:
             middle = (low + high + 1) // 2
@@ -166,6 +186,8 @@ def _conjugate(verb: str, subject: str) -> str:
 def _write(voice: _Voice, picked: list[Clause]) -> str:
     if voice.style == "name_only":
         return voice.name
+    if voice.style == "written":
+        return " ".join(c.rest for c in picked)
     if voice.style == "list":
         return "\n".join([f"Name: {voice.name}", *(f"{c.label}: {c.value}" for c in picked)])
     if voice.style == "narrative":

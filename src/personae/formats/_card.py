@@ -41,6 +41,12 @@ class CardCounts:
     redactions: Mapping[str, int] | None
     """None when redaction was switched off"""
     anonymised: bool
+    audited: int = 0
+    """conversations that scanners looked at"""
+    flagged: int = 0
+    """of those, with a finding"""
+    left_out: int = 0
+    """of those, not in the files"""
 
 
 def card_text(

@@ -39,6 +39,7 @@ def to_chat(record: ConversationRecord, perspective: Speaker) -> ChatRecord:
             speakers=tuple(t.speaker for t in record.turns),
             condition=record.condition,
             seed=record.seed,
+            audit=record.audit,
         ),
         synthetic=record.synthetic,
     )
@@ -73,6 +74,7 @@ def from_chat(chat: ChatRecord) -> ConversationRecord:
         synthetic=chat.synthetic,
         condition=chat.metadata.condition,
         seed=chat.metadata.seed,
+        audit=chat.metadata.audit,
     )
 
 

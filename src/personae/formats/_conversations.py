@@ -9,7 +9,18 @@ from typing import Final, cast
 
 from pydantic import JsonValue
 
-from personae.core import ConversationRow, Persona, PersonaRow, TurnRow, content_id, plain, sha256_hex
+from personae.core import (
+    AUDIT,
+    CLEAN,
+    ConversationRow,
+    JudgementRow,
+    Persona,
+    PersonaRow,
+    TurnRow,
+    content_id,
+    plain,
+    sha256_hex,
+)
 from personae.formats._privacy import Cleaner
 from personae.formats._records import ConversationRecord, PersonRecord, RecordTurn, Speaker
 
@@ -88,19 +99,30 @@ def _json(value: object) -> JsonValue:
 
 
 def conversation_records(
-    people: People, conversations: Iterable[ConversationRow], turns: Iterable[TurnRow]
+    people: People,
+    conversations: Iterable[ConversationRow],
+    turns: Iterable[TurnRow],
+    judgements: Iterable[JudgementRow] = (),
 ) -> Iterator[ConversationRecord]:
     """Records of all conversations that are not forks, sorted by person, condition and id, in any row order."""
+    audited: dict[str, set[str]] = {}
+    for judged in judgements:
+        if judged.judge == AUDIT:
+            audited.setdefault(judged.conversation, set()).update({judged.verdict} - {CLEAN})
     said: defaultdict[str, list[_Said]] = defaultdict(list)
     for turn in turns:
         if turn.kind == "utterance":
             said[turn.conversation].append(_Said(turn.index, turn.speaker, turn.role, turn.text))
     rows = [row for row in conversations if row.parent is None]
     for row in sorted(rows, key=lambda r: (r.persona_id, r.condition, r.seed, r.conversation)):
-        yield _record(row, sorted(said.pop(row.conversation, []), key=lambda s: s.index), people)
+        found = audited.get(row.conversation)
+        audit = None if found is None else tuple(sorted(found))
+        yield _record(row, sorted(said.pop(row.conversation, []), key=lambda s: s.index), people, audit)
 
 
-def _record(row: ConversationRow, said: list[_Said], people: People) -> ConversationRecord:
+def _record(
+    row: ConversationRow, said: list[_Said], people: People, audit: tuple[str, ...] | None
+) -> ConversationRecord:
     about = people.about(row.persona_id)
     client = _client(row, said)
     clean = people.cleaner.text
@@ -123,6 +145,7 @@ def _record(row: ConversationRow, said: list[_Said], people: People) -> Conversa
         synthetic=about.synthetic,
         condition=row.condition,
         seed=row.seed,
+        audit=audit,
     )
 
 

@@ -10,7 +10,16 @@ from typing import Final, Literal, Protocol, TypeVar, cast
 
 from pydantic import BaseModel
 
-from personae.core import ConversationRow, InputError, PersonaRow, ResponseRow, Row, TurnRow, UnknownKeyError
+from personae.core import (
+    ConversationRow,
+    InputError,
+    JudgementRow,
+    PersonaRow,
+    ResponseRow,
+    Row,
+    TurnRow,
+    UnknownKeyError,
+)
 from personae.formats import _tables as tables
 from personae.formats._card import CardCounts, CardFacts, card_text
 from personae.formats._chat import SPEAKERS, to_chat, to_sharegpt, training_records
@@ -45,6 +54,7 @@ class Evidence:
     conversations: Sequence[ConversationRow] = ()
     turns: Sequence[TurnRow] = ()
     responses: Sequence[ResponseRow] = ()
+    judgements: Sequence[JudgementRow] = ()
     manifest: Mapping[str, object] = field(default_factory=dict[str, object])
 
     def rows(self, row: type[R], /) -> Iterable[R]:
@@ -54,6 +64,7 @@ class Evidence:
             ConversationRow: self.conversations,
             TurnRow: self.turns,
             ResponseRow: self.responses,
+            JudgementRow: self.judgements,
         }
         return cast("Sequence[R]", held.get(row, ()))
 
@@ -74,6 +85,7 @@ def export_run(
     formats: Sequence[Format] = DEFAULT_FORMATS,
     redact: bool | Redactor = True,
     anonymise: bool = False,
+    clean: bool = False,
     sft_speaker: Speaker = "client",
     card: CardFacts | None = None,
 ) -> Export:
@@ -88,6 +100,7 @@ def export_run(
         formats: which files to write; see `FORMATS`. The card and `checksums.json` are always written.
         redact: replace contact-like strings by typed placeholders (True: with the patterns of the text room).
         anonymise: replace names by stable placeholders.
+        clean: leave out conversations in which an audit found something; the card says how many.
         sft_speaker: whose utterances become completions to learn.
         card: licence, title, limits.
 
@@ -99,7 +112,11 @@ def export_run(
     wanted = _check(formats)
     cleaner = Cleaner(_redactor(redact), anonymise=anonymise)
     people = People.read(run.rows(PersonaRow), cleaner)
-    conversations = list(conversation_records(people, run.rows(ConversationRow), run.rows(TurnRow)))
+    told = conversation_records(people, run.rows(ConversationRow), run.rows(TurnRow), run.rows(JudgementRow))
+    conversations = list(told)
+    flagged = sum(bool(c.audit) for c in conversations)
+    if clean:
+        conversations = [c for c in conversations if not c.audit]
     with ExportFolder(Path(out_dir)) as folder:
         _write_people(folder, people, wanted)
         _write_conversations(folder, conversations, wanted, sft_speaker)
@@ -113,6 +130,9 @@ def export_run(
             conditions=_counted(c.condition or "not stated" for c in conversations),
             redactions=dict(sorted(cleaner.counts.items())) if cleaner.active else None,
             anonymised=anonymise,
+            audited=sum(c.audit is not None for c in conversations) + (flagged if clean else 0),
+            flagged=flagged,
+            left_out=flagged if clean else 0,
         )
         _write_card(folder, card or CardFacts(), counts, run.manifest)
         return Export(Path(out_dir), folder.commit(), counts)

@@ -40,6 +40,8 @@ class ConversationRecord(Frozen):
     condition: str | None = None
     """how speakers saw the history"""
     seed: int | None = None
+    audit: tuple[str, ...] | None = None
+    """what scanners found, `()` when nothing; None when nobody looked"""
 
 
 class ChatMessage(Frozen):
@@ -60,6 +62,8 @@ class ChatMetadata(Frozen):
     """the speaker of each message after the system message"""
     condition: str | None = None
     seed: int | None = None
+    audit: tuple[str, ...] | None = None
+    """what scanners found, `()` when nothing; None when nobody looked"""
 
 
 class ChatRecord(Frozen):

@@ -24,7 +24,7 @@ PEOPLE: Final[dict[str, Kind]] = {
 }  # fmt: skip
 CONVERSATIONS: Final[dict[str, Kind]] = {
     "conversation_id": "text", "persona_id": "text", "condition": "text", "seed": "int", "utterances": "int",
-    "termination_reason": "text", "persona_description": "text", "synthetic": "bool",
+    "termination_reason": "text", "audit": "text", "persona_description": "text", "synthetic": "bool",
 }  # fmt: skip
 TURNS: Final[dict[str, Kind]] = {
     "conversation_id": "text", "persona_id": "text", "condition": "text", "turn_index": "int", "speaker": "text",
@@ -47,7 +47,8 @@ def people_rows(records: Iterable[PersonRecord]) -> Iterator[Flat]:
 def conversation_rows(records: Iterable[ConversationRecord]) -> Iterator[Flat]:
     """One row per conversation."""
     for r in records:
-        yield r.model_dump(include=set(CONVERSATIONS)) | {"utterances": len(r.turns)}
+        audit = None if r.audit is None else ", ".join(r.audit)
+        yield r.model_dump(include=set(CONVERSATIONS)) | {"utterances": len(r.turns), "audit": audit}
 
 
 def turn_rows(records: Iterable[ConversationRecord]) -> Iterator[Flat]:

@@ -30,7 +30,7 @@ from personae.instruments._layout import (
     choose_items,
     plan_scores,
 )
-from personae.instruments._scoring import keyed
+from personae.instruments._scoring import response_row
 from personae.models import Capability, Model, OptionScores
 
 Array = NDArray[np.float64]
@@ -98,7 +98,7 @@ async def administer(
     answers = _answers(plan, scores)
     values = np.array([o.value for o in instrument.options])
     rows = [
-        _row(actor, instrument, item, answers[item.id], values, unit=unit, seed=seed, model=model)
+        _row(actor, instrument, item, answers[item.id], values, unit=unit, seed=seed)
         for item in choose_items(instrument, items)
     ]
     return _with_variance(rows, instrument)
@@ -192,7 +192,6 @@ def _row(
     *,
     unit: str,
     seed: int,
-    model: Model,
 ) -> ResponseRow:
     known = [a.probabilities for a in answers if a.probabilities is not None]
     usable = len(known) == len(answers)
@@ -200,28 +199,20 @@ def _row(
     value = float(probabilities @ values) if usable else None
     finite = all(np.isfinite(a.logprobs).all() for a in answers)
     logprobs = np.mean([a.logprobs for a in answers], axis=0) if finite else np.empty(0)
-    return ResponseRow(
+    return response_row(
+        actor,
+        instrument,
+        item,
+        value,
         unit=unit,
-        persona_id=actor.persona.id if actor.persona is not None else None,
-        actor=actor.name,
-        condition=actor.condition,
-        condition_hash=actor.condition_hash,
-        instrument=instrument.name,
-        item=item.id,
-        scale=item.scale,
-        key=item.key,
-        order=answers[0].order if len(answers) == 1 else "both",
+        seed=seed,
+        orders=[a.order for a in answers],
         method="score",
         status="ok" if usable else "failed",
-        value=value,
-        keyed=None if value is None else keyed(instrument, item, value),
+        call=answers[0].call,
         probabilities=tuple(float(p) for p in probabilities),
         logprobs=tuple(float(x) for x in logprobs),
         approximate=any(a.approximate for a in answers),
-        text=None,
-        model=model.reference,
-        seed=seed,
-        call=answers[0].call or None,
     )
 
 

@@ -9,7 +9,7 @@ from personae.core import Actor, CapabilityError, Instrument, Item, ResponseRow,
 from personae.instruments._administer import unit_key
 from personae.instruments._layout import Order, Rotation, choose_items, orders_of, question, tags_of
 from personae.instruments._replies import ParsedReply, parse_reply
-from personae.instruments._scoring import keyed
+from personae.instruments._scoring import response_row
 from personae.models import Capability, GenerateRequest, Generation, Message, Model, Sampling
 
 MAX_TOKENS: Final = 32
@@ -58,7 +58,7 @@ async def administer_free_text(
             for order in shown[item.id]:
                 answer = await model.generate(_request(actor, instrument, item, order, unit, seed, drawn))
                 replies.append((order, answer, _read(answer, instrument, item)))
-            rows.append(_row(actor, instrument, item, replies, unit=unit, seed=seed, model=model))
+            rows.append(_row(actor, instrument, item, replies, unit=unit, seed=seed))
     return _with_variance(rows)
 
 
@@ -103,32 +103,24 @@ def _row(
     *,
     unit: str,
     seed: int,
-    model: Model,
 ) -> ResponseRow:
     values = [p.value for _, _, p in replies if p.value is not None]
     # One unread reply makes the average of two orders one-sided: it takes the row with it.
     unread: list[ResponseStatus] = [p.status for _, _, p in replies if p.status != "ok"]
     status: ResponseStatus = unread[0] if unread else "ok"
     value = sum(values) / len(values) if status == "ok" else None
-    return ResponseRow(
+    return response_row(
+        actor,
+        instrument,
+        item,
+        value,
         unit=unit,
-        persona_id=actor.persona.id if actor.persona is not None else None,
-        actor=actor.name,
-        condition=actor.condition,
-        condition_hash=actor.condition_hash,
-        instrument=instrument.name,
-        item=item.id,
-        scale=item.scale,
-        key=item.key,
-        order=replies[0][0] if len(replies) == 1 else "both",
+        seed=seed,
+        orders=[order for order, _, _ in replies],
         method="free_text",
         status=status,
-        value=value,
-        keyed=None if value is None else keyed(instrument, item, value),
+        call=replies[0][1].call,
         text="\n---\n".join(g.text for _, g, _ in replies),
-        model=model.reference,
-        seed=seed,
-        call=replies[0][1].call or None,
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from personae.core import (
+    Actor,
     InputError,
     Instrument,
     Item,
@@ -61,6 +62,57 @@ class ScaleReliability:
 def keyed(instrument: Instrument, item: Item, value: float) -> float:
     """`value` in the direction of the scale: itself, or low + high − value for a reversed item."""
     return value if item.key == 1 else instrument.low + instrument.high - value
+
+
+def response_row(
+    actor: Actor,
+    instrument: Instrument,
+    item: Item,
+    value: float | None,
+    *,
+    unit: str,
+    seed: int,
+    orders: Sequence[str],
+    method: Literal["score", "free_text"],
+    status: ResponseStatus,
+    call: str,
+    **more: Any,
+) -> ResponseRow:
+    """One answer as evidence, keyed.
+
+    Args:
+        actor: who answered, on a model.
+        instrument: what was asked.
+        item: the item.
+        value: before keying; None when there is none.
+        unit: key of the unit of work.
+        seed: that the unit's draws derive from.
+        orders: option orders shown.
+        method: how the answer was read.
+        status: whether it counts.
+        call: of the first call, '' when nothing recorded it.
+        more: the method's own columns.
+    """
+    return ResponseRow(
+        unit=unit,
+        persona_id=actor.persona.id if actor.persona is not None else None,
+        actor=actor.name,
+        condition=actor.condition,
+        condition_hash=actor.condition_hash,
+        instrument=instrument.name,
+        item=item.id,
+        scale=item.scale,
+        key=item.key,
+        order=orders[0] if len(orders) == 1 else "both",
+        method=method,
+        status=status,
+        value=value,
+        keyed=None if value is None else keyed(instrument, item, value),
+        model="" if actor.model is None else actor.model.reference,
+        seed=seed,
+        call=call or None,
+        **more,
+    )
 
 
 def score_responses(

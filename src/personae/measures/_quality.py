@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from personae.core import ConversationRow, JudgementRow, Measurement, SlotRow
+from personae.core import AUDIT, CLEAN, ConversationRow, JudgementRow, Measurement, SlotRow
 from personae.measures._make import Maker
 from personae.statistics import Estimate, proportion_interval, proportion_upper_bound, wilson_interval
 from personae.text import evaluate_closing_cues
@@ -58,8 +58,8 @@ def audit_measurements(
     make = Maker(model=model, seed=seed)
     flags: dict[str, dict[str, bool]] = defaultdict(dict)
     kinds: dict[str, Counter[str]] = defaultdict(Counter)
-    for j in (j for j in judgements if j.judge == "audit"):
-        flagged = j.verdict != "clean"
+    for j in (j for j in judgements if j.judge == AUDIT):
+        flagged = j.verdict != CLEAN
         flags[j.condition][j.conversation] = flags[j.condition].get(j.conversation, False) or flagged
         if flagged:
             kinds[j.condition][j.verdict.split("_of_")[0]] += 1

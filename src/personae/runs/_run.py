@@ -22,7 +22,6 @@ from typing import Any, Final, Self
 from personae.core import (
     CorruptRunError,
     InputError,
-    PersonaeError,
     Row,
     RunFailedError,
     StorageError,
@@ -242,19 +241,26 @@ class Run(RunFolder):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        try:
-            if self._lock is None:
-                return
-            if error is None or isinstance(error, RunFailedError):
-                self.complete()
-            else:
-                self.interrupt(_why(error))
-        except PersonaeError as second:
-            if error is None:
-                raise
-            _log.warning("the manifest could not be written: %s", second)
-        finally:
-            self.close()
+        first = error
+        for step in (lambda: self._end(error), self.close):
+            try:
+                step()
+            except BaseException as trouble:  # noqa: BLE001 - raised below, unless something went wrong before
+                if first is None:
+                    first = trouble
+                else:
+                    _log.warning("the run could not be closed well: %s", trouble)
+        if first is not None and first is not error:
+            raise first
+
+    def _end(self, error: BaseException | None) -> None:
+        """Write down how the run ended, where it is ours to write."""
+        if self._lock is None:
+            return
+        if error is None or isinstance(error, RunFailedError):
+            self.complete()
+        else:
+            self.interrupt(_why(error))
 
 
 def open_run(path: Path | str) -> Run:

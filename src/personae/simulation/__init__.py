@@ -1,6 +1,6 @@
 """Scenes: projections, schedulers, stops, guards, probes. The log is append-only, told from nobody's point of view."""
 
-from personae.simulation._audit import audit_rows
+from personae.simulation._audit import audit_rows, converse_until_clean
 from personae.simulation._dialogue import CLIENT, RESPONDER, Dialogue, converse
 from personae.simulation._guards import Degenerate, Echo, Guard, Identity, Objection
 from personae.simulation._probes import ProbeItem, probe, probe_items
@@ -36,6 +36,7 @@ __all__ = [
     "audit_rows",
     "conversation_rows",
     "converse",
+    "converse_until_clean",
     "egocentric",
     "probe",
     "probe_items",

@@ -3,7 +3,7 @@
 One JudgementRow per finding and one `clean` row per conversation without any. Nothing here is a human verdict.
 
 Source: SPASM, post-hoc QA (schema, coverage, alternation, empty turns, exact duplicates, AI identity, prompt leakage,
-contact strings, role audit).
+contact strings, role audit; flagged records are drawn again until clean).
 """
 
 from __future__ import annotations
@@ -12,7 +12,20 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from personae.core import ConversationRow, JudgementRow, Persona, TurnRow, sha256_hex
+from personae.core import (
+    AUDIT,
+    CLEAN,
+    ConversationRow,
+    JudgementRow,
+    Persona,
+    ProbeRow,
+    TurnRow,
+    derive_seed,
+    sha256_hex,
+)
+from personae.models import Model
+from personae.simulation._dialogue import Dialogue, converse
+from personae.simulation._projection import Mode
 from personae.text import ai_identity_leak, control_tokens, find_contacts, is_degenerate, prompt_leak
 
 AGREEMENT = "rule; not validated by people"
@@ -45,14 +58,14 @@ def audit_rows(
         person = people.get(head.persona_id)
         private = (*rules, *((person.render(),) if person else ()))
         found = [*_of_turns(spoken, private), *_of_whole(head, spoken, seen)]
-        for verdict, subject in found or [("clean", "conversation")]:
+        for verdict, subject in found or [(CLEAN, "conversation")]:
             rows.append(
                 JudgementRow(
                     unit=unit,
                     conversation=head.conversation,
                     persona_id=head.persona_id,
                     condition=head.condition,
-                    judge="audit",
+                    judge=AUDIT,
                     subject=subject,
                     verdict=verdict,
                     agreement=AGREEMENT,
@@ -88,3 +101,48 @@ def _of_whole(head: ConversationRow, spoken: Sequence[TurnRow], seen: dict[str, 
     if digest in seen:
         yield f"duplicate_of_{seen[digest]}", "conversation"
     seen.setdefault(digest, head.conversation)
+
+
+async def converse_until_clean(
+    dialogue: Dialogue,
+    persona: Persona,
+    model: Model,
+    *,
+    tries: int,
+    rules: Sequence[str],
+    mode: Mode,
+    unit: str,
+    seed: int,
+    pool: list[Persona],
+    label: str,
+) -> list[ConversationRow | TurnRow | ProbeRow | JudgementRow]:
+    """Hold the conversation anew, each time with another seed, until an audit finds nothing or `tries` are used up.
+
+    For data sets: what was flagged stays in evidence as it was, and every new try with its audit stands beside it.
+
+    Args:
+        dialogue: settings of both sides.
+        persona: the client.
+        model: what both sides run on.
+        tries: most conversations held.
+        rules: see `audit_rows`.
+        mode: the projection.
+        unit: key of the unit; a try is called `UNIT/attempt`.
+        seed: root of the seeds of the tries.
+        pool: see `converse`.
+        label: condition of the tries in the rows.
+    """
+    rows: list[ConversationRow | TurnRow | ProbeRow | JudgementRow] = []
+    for attempt in range(tries):
+        again = derive_seed(seed, "again", attempt)
+        key = f"{unit}/{attempt}"
+        held = await converse(
+            dialogue, persona, model, mode=mode, unit=unit, seed=again, pool=pool, label=label, key=key
+        )
+        heads = [r for r in held if isinstance(r, ConversationRow)]
+        turns = [r for r in held if isinstance(r, TurnRow)]
+        audit = audit_rows(heads, turns, {persona.id: persona}, rules=rules, unit=unit)
+        rows += [*held, *audit]
+        if all(j.verdict == CLEAN for j in audit):
+            break
+    return rows

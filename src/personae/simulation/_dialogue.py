@@ -65,16 +65,35 @@ class Dialogue:
 
 
 async def converse(
-    dialogue: Dialogue, persona: Persona, model: Model, *, mode: Mode, unit: str, seed: int, pool: list[Persona]
+    dialogue: Dialogue,
+    persona: Persona,
+    model: Model,
+    *,
+    mode: Mode,
+    unit: str,
+    seed: int,
+    pool: list[Persona],
+    label: str | None = None,
+    key: str | None = None,
 ) -> list[ConversationRow | TurnRow | ProbeRow]:
     """Hold one conversation of `persona` with the responder and return its evidence.
 
-    `seed` must be the same for both modes of a pair. `pool` supplies the distractors of probe items.
+    Args:
+        dialogue: settings of both sides.
+        persona: the client.
+        model: what both sides run on.
+        mode: the projection.
+        unit: key of the unit of work.
+        seed: must be the same for both modes of a pair.
+        pool: supplies the distractors of probe items.
+        label: condition in the rows; by default the mode.
+        key: key of the conversation; by default the unit's.
     """
+    label, key = label or mode, key or unit
     async with (
-        embody(persona, dialogue.client, model, name=CLIENT, label=mode, sampling=dialogue.client_sampling) as client,
+        embody(persona, dialogue.client, model, name=CLIENT, label=label, sampling=dialogue.client_sampling) as client,
         embody(
-            None, dialogue.responder, model, name=RESPONDER, label=mode, sampling=dialogue.responder_sampling
+            None, dialogue.responder, model, name=RESPONDER, label=label, sampling=dialogue.responder_sampling
         ) as responder,
         sessions((client, responder), unit),
     ):
@@ -86,11 +105,16 @@ async def converse(
             mode=mode,
             retries=dialogue.retries,
         )
-        tags = {"unit": unit, "persona": persona.id, "condition": mode}
-        log = await simulate(scene, key=unit, seed=seed, tags=tags)
+        tags = {"unit": unit, "persona": persona.id, "condition": label}
+        log = await simulate(scene, key=key, seed=seed, tags=tags)
         rows: list[ConversationRow | TurnRow | ProbeRow] = []
         rows += conversation_rows(
-            log, unit=unit, persona_id=persona.id, mode=mode, seed=seed, roles={CLIENT: CLIENT, RESPONDER: RESPONDER}
+            log,
+            unit=unit,
+            persona_id=persona.id,
+            condition=label,
+            seed=seed,
+            roles={CLIENT: CLIENT, RESPONDER: RESPONDER},
         )
         if dialogue.probes:
             items = probe_items(persona, pool, seed=seed)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from personae.core import Conversation, ConversationRow, TurnRow, sha256_hex
-from personae.simulation._projection import Mode
 
 
 def conversation_rows(
-    log: Conversation, *, unit: str, persona_id: str, mode: Mode, seed: int, roles: Mapping[str, str]
+    log: Conversation, *, unit: str, persona_id: str, condition: str, seed: int, roles: Mapping[str, str]
 ) -> list[ConversationRow | TurnRow]:
-    """One ConversationRow and a TurnRow per utterance. `roles` names each speaker's part (client, responder …)."""
+    """One ConversationRow and a TurnRow per utterance. `roles` names each speaker's part (client, responder …).
+
+    `condition` is the projection, or a label that says more.
+    """
     end = next((e.text for e in reversed(log.events) if e.kind == "end"), "open")
     head = ConversationRow(
         unit=unit,
@@ -19,7 +21,7 @@ def conversation_rows(
         digest=content_digest(log),
         participants=log.participants,
         persona_id=persona_id,
-        condition=mode,
+        condition=condition,
         seed=seed,
         utterances=len(log.utterances),
         end_reason=end,
@@ -30,7 +32,7 @@ def conversation_rows(
             unit=unit,
             conversation=log.key,
             persona_id=persona_id,
-            condition=mode,
+            condition=condition,
             index=e.index,
             kind=e.kind,
             speaker=e.speaker,

@@ -17,8 +17,11 @@ import yaml
 from pydantic import Field, ValidationError
 
 from personae.core import (
+    AUDIT,
+    CLEAN,
     Frozen,
     InputError,
+    JudgementRow,
     Measurement,
     Persona,
     PersonaRow,
@@ -119,6 +122,12 @@ class Bench:
         recorded = self.run.manifest.model
         return str(recorded.get("reference")) if isinstance(recorded, Mapping) else self.model.reference
 
+    @cached_property
+    def flagged(self) -> frozenset[str]:
+        """Conversations in which a committed audit found something."""
+        found = (j for j in self.run.rows(JudgementRow) if j.judge == AUDIT and j.verdict != CLEAN)
+        return frozenset(j.conversation for j in found)
+
     def with_role(self, role: str) -> list[Persona]:
         """Committed people of one role, in the order they were drawn."""
         return list(self._by_role.get(role, ()))
@@ -141,6 +150,11 @@ class Study(ABC):
     def card(cls) -> Card:
         """The card of claims."""
         return Card.model_validate(yaml.safe_load((cls.folder() / "card.yaml").read_text("utf-8")))
+
+    @classmethod
+    def prompt(cls, name: str) -> str:
+        """The text of `prompts/NAME.j2` in the study's folder."""
+        return (cls.folder() / "prompts" / f"{name}.j2").read_text("utf-8").strip()
 
     def check(self, spec: Any) -> None:
         """Raise now what would otherwise be missing only when the work is done (an encoder's weights, say)."""

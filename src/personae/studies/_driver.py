@@ -316,8 +316,10 @@ def _named(run: Run) -> Model:
     return open_model(f"replay:{run.path}", cache="off")
 
 
-def export_folder(folder: Path, out: Path | None, formats: Sequence[str]) -> list[Path]:
-    """Write the datasets of a run.
+def export_folder(
+    folder: Path, out: Path | None, formats: Sequence[str], *, clean: bool = False, anonymise: bool = False
+) -> list[Path]:
+    """Write the datasets of a run; see `personae.formats.export_run`.
 
     Raises:
         UnknownKeyError: a format nobody knows.
@@ -327,7 +329,8 @@ def export_folder(folder: Path, out: Path | None, formats: Sequence[str]) -> lis
             raise UnknownKeyError.of(name, FORMATS, where="--formats")
     with open_run(folder) as run:
         wanted: list[Format] = [known for known in FORMATS if known in formats]
-        return _files(export_run(run, out or folder / "exports", formats=wanted))
+        target = out or folder / "exports"
+        return _files(export_run(run, target, formats=wanted, clean=clean, anonymise=anonymise))
 
 
 def _files(done: Export) -> list[Path]:

@@ -17,7 +17,6 @@ from personae.core import (
     ResponseRow,
     Row,
     TurnRow,
-    canonical_json,
     derive_rng,
     derive_seed,
 )
@@ -85,8 +84,8 @@ class Demo(Study):
         twins = swapped_trait_twins(people, derive_rng(bench.seed, "twins"))
         rows: list[Row] = []
         for k, (person, twin) in enumerate(zip(people, twins, strict=True)):
-            rows.append(_row(unit.key, k, person, "subject", None))
-            rows.append(_row(unit.key, k, twin, "twin", person.id))
+            rows.append(PersonaRow.of(person, unit=unit.key, k=k, role="subject"))
+            rows.append(PersonaRow.of(twin, unit=unit.key, k=k, role="twin", twin_of=person.id))
         return [*rows, *population.fit(people, unit=unit.key).rows]
 
     async def _inventory(self, unit: Unit, bench: Bench) -> Sequence[Row]:
@@ -187,18 +186,6 @@ Some people also talk with a responder about their day, twice with the same seed
 conversation from its own side (`ecp`), once both see one shared transcript with fixed roles (`concat`). Nothing else
 differs. On forks of the log, at the first and last line, the client answers closed questions about its record.
 """
-
-
-def _row(unit: str, k: int, person: Persona, role: str, twin_of: str | None) -> PersonaRow:
-    return PersonaRow(
-        unit=unit,
-        persona_id=person.id,
-        k=k,
-        name=person.name,
-        role=role,
-        twin_of=twin_of,
-        body=canonical_json(person.dump()),
-    )
 
 
 def _people_and_twins(bench: Bench) -> tuple[list[Persona], dict[str, Persona]]:

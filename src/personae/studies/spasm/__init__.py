@@ -1,5 +1,5 @@
 """SPASM: stable persona-driven two-agent dialogues (arXiv 2604.09212)."""
 
-from personae.studies.spasm.study import Spasm, client_rules, responder_rules
+from personae.studies.spasm.study import Spasm
 
-__all__ = ["Spasm", "client_rules", "responder_rules"]
+__all__ = ["Spasm"]

@@ -31,3 +31,9 @@ class SpasmSpec(StudySpec):
     )
     encoder: Literal["minilm", "hash"] = Field(default="minilm", description="vectors of path drift and recoverability")
     retries: int = Field(default=1, ge=0, description="drafts tried again after a guard objects")
+    guarded: bool = Field(default=True, description="guards send drafts back; without them the bare projections speak")
+    regenerate: int = Field(
+        default=2,
+        ge=0,
+        description="new tries of a flagged ecp conversation, for the data set; paper: until clean",
+    )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from personae.conditioning import Prompt
 from personae.core import (
+    CLEAN,
     ConversationRow,
     JudgementRow,
     Measurement,
@@ -18,7 +18,6 @@ from personae.core import (
     Row,
     SlotRow,
     TurnRow,
-    canonical_json,
     derive_seed,
 )
 from personae.creation import SchemaSampler, craft_description
@@ -36,28 +35,15 @@ from personae.measures import (
 from personae.models import Sampling, open_encoder
 from personae.reports import DataTable, Page, Section, results_section
 from personae.runs import Unit
-from personae.simulation import Dialogue, Mode, audit_rows, converse
+from personae.simulation import Dialogue, Mode, audit_rows, converse, converse_until_clean
 from personae.studies._base import Bench, Stage, Study, register
 from personae.studies._pages import closing_sections, describe, opening_sections
 from personae.studies.spasm.spec import SpasmSpec
 
 MODES: Final[tuple[Mode, ...]] = ("ecp", "concat")
+AGAIN: Final = "again"
+"""stage and condition of conversations held again because an audit flagged them; for the data set, not measured"""
 QUESTION: Final = "Have the two speakers said goodbye, so that the conversation is over?"
-
-
-@cache
-def _text(name: str) -> str:
-    return files("personae.studies.spasm").joinpath("prompts", name).read_text("utf-8").strip()
-
-
-def client_rules() -> str:
-    """How the client is told to behave."""
-    return _text("client.j2")
-
-
-def responder_rules() -> str:
-    """How the responder is told to behave."""
-    return _text("responder.j2")
 
 
 @register
@@ -66,6 +52,11 @@ class Spasm(Study):
 
     name: ClassVar[str] = "spasm"
     Spec = SpasmSpec
+
+    @classmethod
+    def rules(cls) -> tuple[str, str]:
+        """How the client and the responder are told to behave."""
+        return cls.prompt("client"), cls.prompt("responder")
 
     def check(self, spec: SpasmSpec) -> None:
         """The encoder is asked last and may be missing: better known first."""
@@ -86,6 +77,11 @@ class Spasm(Study):
             stages.append(Stage("judge", (Unit("judge", "judge"),), calls=1))
         stages.append(Stage("dialogue", tuple(pairs), calls=len(pairs) * (spec.utterances + 3)))
         stages.append(Stage("audit", (Unit("audit", "audit"),), calls=0))
+        if spec.regenerate:
+            again = [
+                Unit(f"again/{u.payload[1]}/{u.payload[2]}", AGAIN, u.payload) for u in pairs if u.payload[0] == "ecp"
+            ]
+            stages.append(Stage(AGAIN, tuple(again), calls=len(again) * (spec.utterances + 3) * spec.regenerate))
         return tuple(stages)
 
     async def work(self, unit: Unit, bench: Bench) -> Sequence[Row]:
@@ -97,7 +93,9 @@ class Spasm(Study):
         if unit.stage == "audit":
             conversations, turns = list(bench.run.rows(ConversationRow)), list(bench.run.rows(TurnRow))
             people = {p.id: p for p in bench.with_role("client")}
-            return audit_rows(conversations, turns, people, rules=(client_rules(), responder_rules()), unit=unit.key)
+            return audit_rows(conversations, turns, people, rules=self.rules(), unit=unit.key)
+        if unit.stage == AGAIN:
+            return await self._again(unit, bench)
         return await self._dialogue(unit, bench)
 
     async def _person(self, unit: Unit, bench: Bench) -> Sequence[Row]:
@@ -121,36 +119,50 @@ class Spasm(Study):
                 )
             )
             person = person.model_copy(update={"description": written.text})
-        rows.append(
-            PersonaRow(
-                unit=unit.key,
-                persona_id=person.id,
-                k=unit.payload,
-                name=person.name,
-                role="client",
-                body=canonical_json(person.dump()),
-            )
-        )
+        rows.append(PersonaRow.of(person, unit=unit.key, k=unit.payload, role="client"))
         return rows
 
     async def _dialogue(self, unit: Unit, bench: Bench) -> Sequence[Row]:
         mode, k, c = unit.payload
-        spec: SpasmSpec = bench.spec
         people = bench.with_role("client")
+        scene, seed = self._scene(bench), derive_seed(bench.seed, "talk", k, c)
+        return await converse(scene, people[k], bench.model, mode=mode, unit=unit.key, seed=seed, pool=people)
+
+    def _scene(self, bench: Bench) -> Dialogue:
+        """The scene, the same under both projections."""
+        spec: SpasmSpec = bench.spec
+        client, responder = self.rules()
         sampling = Sampling(temperature=spec.temperature, max_tokens=spec.line_tokens)
-        dialogue = Dialogue(
-            client=Prompt(rules=client_rules()),
-            responder=Prompt(rules=responder_rules()),
+        return Dialogue(
+            client=Prompt(cue_style="written" if spec.crafter == "model" else "second_person", rules=client),
+            responder=Prompt(rules=responder),
             client_sampling=sampling,
             responder_sampling=sampling,
             utterances=spec.utterances,
             minimum=spec.minimum,
             window=spec.window,
             retries=spec.retries,
+            guarded=spec.guarded,
             judge=_validated(bench) if spec.terminator == "rules+judge" else None,
         )
-        seed = derive_seed(bench.seed, "talk", k, c)
-        return await converse(dialogue, people[k], bench.model, mode=mode, unit=unit.key, seed=seed, pool=people)
+
+    async def _again(self, unit: Unit, bench: Bench) -> Sequence[Row]:
+        mode, k, c = unit.payload
+        if f"dialogue/{mode}/{k}/{c}" not in bench.flagged:
+            return ()
+        people = bench.with_role("client")
+        return await converse_until_clean(
+            replace(self._scene(bench), probes=False),
+            people[k],
+            bench.model,
+            tries=bench.spec.regenerate,
+            rules=self.rules(),
+            mode=mode,
+            unit=unit.key,
+            seed=derive_seed(bench.seed, "talk", k, c),
+            pool=people,
+            label=AGAIN,
+        )
 
     def after(self, stage: Stage, bench: Bench) -> Sequence[str]:
         """How often the rules rejected a draw; how the judge agrees with the labelled set."""
@@ -161,6 +173,10 @@ class Spasm(Study):
             return [
                 f"people: {bench.spec.people} accepted of {len(slots)} draws; most broken rules: {common or 'none'}"
             ]
+        if stage.name == AGAIN:
+            tried = {c.unit for c in bench.run.rows(ConversationRow) if c.condition == AGAIN}
+            clean = {j.unit for j in bench.run.rows(JudgementRow) if j.condition == AGAIN and j.verdict == CLEAN}
+            return [f"audit: {len(tried)} ecp conversation(s) were flagged and held again, {len(clean)} came out clean"]
         if stage.name == "judge":
             agreement = next((j.agreement for j in bench.run.rows(JudgementRow) if j.judge == "ended"), "unvalidated")
             return [f"judge: {agreement}"]
@@ -169,7 +185,8 @@ class Spasm(Study):
     def measure(self, bench: Bench) -> list[Measurement]:
         """Echo, repetition, swaps, drift, recoverability, endings, audit; paired where both projections exist."""
         shared: dict[str, Any] = {"model": bench.reference, "seed": bench.seed}
-        conversations, turns = list(bench.run.rows(ConversationRow)), list(bench.run.rows(TurnRow))
+        conversations = [c for c in bench.run.rows(ConversationRow) if c.condition in MODES]
+        turns = [t for t in bench.run.rows(TurnRow) if t.condition in MODES]
         judgements = list(bench.run.rows(JudgementRow))
         people = {p.id: p for p in bench.with_role("client")}
         encoder = open_encoder(bench.spec.encoder)
@@ -182,7 +199,7 @@ class Spasm(Study):
             *path_drift_measurements(said, encoder.encode, backend=encoder.name, **shared),
             *recoverability_measurements(said, encoder.encode, backend=encoder.name, **shared),
             *closing_rule_measurements(judgements, **shared),
-            *audit_measurements(judgements, conversations, **shared),
+            *audit_measurements(judgements, list(bench.run.rows(ConversationRow)), **shared),
             rejection_measurement(list(bench.run.rows(SlotRow)), **shared),
         ]
 
