@@ -230,6 +230,12 @@ def test_null_results_and_failed_controls_are_said(recovered) -> None:
     assert "Extraversion" not in notices["null_result"]
     assert "shuffled" not in notices["null_result"]
     assert "one actor has no correlation" in notices["warning"]
+    rate = recovered[0].model_copy(
+        update={"unit": "share", "p": None, "value": 0.1, "interval": Span(low=-0.1, high=0.3, method="t")}
+    )
+    assert not [b for b in results_section([rate]).blocks if isinstance(b, Notice)]
+    tested = rate.model_copy(update={"p": 0.4})
+    assert [b.kind for b in results_section([tested]).blocks if isinstance(b, Notice)] == ["null_result"]
     fired = recovered[0].model_copy(update={"control": True})
     texts = [b.text for b in results_section([fired]).blocks if isinstance(b, Notice)]
     assert texts == ["A control that should show nothing does: Extraversion recovered."]

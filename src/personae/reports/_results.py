@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from personae.core import Measurement
 from personae.reports._blocks import Block, Cell, DataTable, IntervalChart, MeasurementTable, Notice, Section
 from personae.reports._numbers import NONE, cell_text
+
+_RATES: Final = frozenset({"share", "share of turns", "probability"})
+"""Units of rates: one that is near 0 is an answer, not the absence of an effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,8 @@ def _remarks(rows: Sequence[Measurement], reference: float | None) -> Iterable[N
     if reference is None:
         return
     zero = cell_text(reference)
-    nothing = [m.label for m in rows if not m.control and _holds(m, reference)]
+    asked = [m for m in rows if not m.control and (m.p is not None or m.unit not in _RATES)]
+    nothing = [m.label for m in asked if _holds(m, reference)]
     fired = [m.label for m in rows if m.control and m.interval is not None and not _holds(m, reference)]
     if fired:
         yield Notice("warning", f"A control that should show nothing does: {'; '.join(fired)}.")
@@ -71,7 +76,7 @@ def _remarks(rows: Sequence[Measurement], reference: float | None) -> Iterable[N
         yield Notice(
             "null_result",
             f"The interval holds {zero} for: {'; '.join(nothing)}. This run does not show these effects; "
-            "what it could have shown is said under power.",
+            "ones too small for its n may exist all the same.",
         )
 
 
