@@ -23,7 +23,14 @@ from personae.studies import overview
 
 VILLAGE = Path(__file__).parents[2] / "examples" / "recipes" / "village.yaml"
 SETTINGS = {"people": 6, "turns": 4, "talkers": 4, "recipe": str(VILLAGE)}
-SCRIPTED = ("--model", "fake:scripted", *(f"--set={key}={value}" for key, value in SETTINGS.items()))
+LONGER = SETTINGS | {"people": 24, "turns": 12, "talkers": 24}
+
+
+def scripted(settings: dict[str, object]) -> tuple[str, ...]:
+    return ("--model", "fake:scripted", *(f"--set={key}={value}" for key, value in settings.items()))
+
+
+SCRIPTED = scripted(SETTINGS)
 EMBEDDED = ("--model", "smollm2", "--cache", "off", "--set=people=2", "--set=turns=2", "--set=talkers=1")
 
 
@@ -161,11 +168,23 @@ def test_three_kills_leave_no_trace(whole: Whole, go_on, tmp_path: Path) -> None
     assert set(killer.digests) == {whole.digest}
 
 
+def undisturbed(folder: Path, options: tuple[str, ...]) -> tuple[str, float]:
+    """Digest of a run nobody kills, and the seconds that its work took."""
+    with running(folder, options) as process:
+        wait_for(process, "plan:")
+        began = time.monotonic()
+        _, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, errors
+    return digest_of(folder), time.monotonic() - began
+
+
 @pytest.mark.slow
-def test_twenty_kills_leave_no_trace(whole: Whole, tmp_path: Path) -> None:
-    killer = Killer(tmp_path, SCRIPTED, whole.seconds, 20, lambda folder: to_the_end(folder, SCRIPTED))
+def test_twenty_kills_leave_no_trace(tmp_path: Path) -> None:
+    options = scripted(LONGER)
+    digest, seconds = undisturbed(tmp_path / "whole", options)
+    killer = Killer(tmp_path, options, seconds, 20, lambda folder: to_the_end(folder, options))
     killer.go(20)
-    assert set(killer.digests) == {whole.digest}
+    assert set(killer.digests) == {digest}
     assert killer.inside >= 5
 
 
@@ -174,14 +193,10 @@ def test_twenty_kills_leave_no_trace(whole: Whole, tmp_path: Path) -> None:
 @pytest.mark.timeout(1800)
 def test_five_kills_of_the_embedded_model_leave_no_trace(tmp_path: Path) -> None:
     """In exact mode, with the cache off: what was lost is asked again and answered the same."""
-    with running(tmp_path / "whole", EMBEDDED) as process:
-        wait_for(process, "plan:")
-        began = time.monotonic()
-        _, errors = process.communicate(timeout=600)
-    assert process.returncode == 0, errors
-    killer = Killer(tmp_path, EMBEDDED, time.monotonic() - began, 5, lambda folder: to_the_end(folder, EMBEDDED))
+    digest, seconds = undisturbed(tmp_path / "whole", EMBEDDED)
+    killer = Killer(tmp_path, EMBEDDED, seconds, 5, lambda folder: to_the_end(folder, EMBEDDED))
     killer.go(5)
-    assert set(killer.digests) == {digest_of(tmp_path / "whole")}
+    assert set(killer.digests) == {digest}
 
 
 def test_ctrl_c_says_so_and_leaves_a_run_that_goes_on(whole: Whole, go_on, tmp_path: Path) -> None:
