@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -203,6 +204,24 @@ def test_writers_share_one_file(tmp_path: Path) -> None:
         first = cache.get("same")
         cache.put("same", "generate", "late")
         assert cache.get("same") == first
+
+
+def test_those_who_make_one_file_at_once_all_get_it(tmp_path: Path) -> None:
+    """Threads stand in for processes: each opens the file by itself, and SQLite knows no difference."""
+    makers = 8
+    start = threading.Barrier(makers)
+
+    def make(worker: int, path: Path) -> None:
+        start.wait()
+        with ResponseCache(path) as cache:
+            cache.put(str(worker), "generate", "{}")
+
+    with ThreadPoolExecutor(makers) as pool:
+        for k in range(25):
+            path = tmp_path / f"{k}.sqlite"
+            list(pool.map(make, range(makers), [path] * makers))
+            with ResponseCache(path) as cache:
+                assert len(cache) == makers
 
 
 def test_a_closed_cache_says_so(tmp_path: Path) -> None:

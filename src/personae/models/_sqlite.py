@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from personae.core import (
 
 BUSY_SECONDS: Final = 30.0
 """How long a writer waits for another one before it gives up."""
+
+
+_TURN_SECONDS: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,13 @@ def storage_errors(path: Path, kind: FileKind) -> Generator[None]:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, kind: FileKind, *, read_only: bool) -> None:
+    connection.execute("BEGIN")  # both numbers from one moment: another process may be making the tables
     found = int(connection.execute("PRAGMA user_version").fetchone()[0])
     tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    connection.execute("COMMIT")
     if found == 0 and tables == 0 and not read_only:
         connection.execute(f"PRAGMA page_size={kind.page_size}")
-        connection.execute("PRAGMA journal_mode=WAL")
+        _begin_wal(connection)
         connection.execute("BEGIN IMMEDIATE")
         # Another process may have made the tables while we waited for the lock.
         if int(connection.execute("PRAGMA user_version").fetchone()[0]) == 0:
@@ -94,6 +100,20 @@ def _prepare(connection: sqlite3.Connection, path: Path, kind: FileKind, *, read
     if not read_only:
         # NORMAL: a killed process loses nothing; only a power cut can lose the last transactions.
         connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _begin_wal(connection: sqlite3.Connection) -> None:
+    """Switch to WAL. SQLite does not wait for its turn here, so several processes that make one file have to."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(_TURN_SECONDS)
+        else:
+            return
 
 
 def _translated(error: sqlite3.Error, path: Path, kind: FileKind) -> PersonaeError:
