@@ -181,7 +181,12 @@ def endpoint() -> Iterator[Endpoint]:
     server.server_close()
 
 
-CHATML = "{{'<|im_start|>system\\nYou are Tiny<|im_end|>\\n'}}{% for m in messages %}<|im_start|>{% endfor %}"
+CHATML = (
+    "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
+    "{{ '<|im_start|>system\\nYou are Tiny<|im_end|>\\n' }}{% endif %}"
+    "{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
 CONTROLS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 
 

@@ -15,7 +15,7 @@ def test_header_says_what_was_written(tiny):
     assert header.integer("block_count") == 2
     assert header.number("rope.freq_base") == 10000.0
     assert header.chat_template is not None
-    assert header.chat_template.startswith("{{'<|im_start|>system")
+    assert header.chat_template.startswith("{% for message in messages %}")
     assert header.tensors["blk.1.ffn_down.weight"].shape == (128, 160)
     assert header.parameters == sum(t.size for t in header.tensors.values()) > 200_000
     with pytest.raises(InputError, match=r"llama\.wings is None"):

@@ -30,8 +30,9 @@ from personae.models._blas import blas_threads_known
 from personae.models._dense import DenseEngine, dense_fits
 from personae.models._generator import Generator
 from personae.models._ggufile import Header, read_header
+from personae.models._jinja import Template, pick_template
 from personae.models._native import ENGINE, NativeModel, default_threads, engine_version
-from personae.models._prompt import ChatTemplate, Content, Control, Segment, content_ids, recognise_template
+from personae.models._prompt import Content, Control, Segment, content_ids
 from personae.models._protocol import (
     Capability,
     Completion,
@@ -170,10 +171,10 @@ class GgufModel:
         }
 
     @cached_property
-    def template(self) -> ChatTemplate:
-        """The chat template, recognised from the file."""
-        source = self._header.chat_template
-        return recognise_template(source, start="" if source else self._tokenizer.start)
+    def template(self) -> Template:
+        """The chat template, recognised from the file, or run from it where its family is unknown."""
+        source, tokenizer = self._header.chat_template, self._tokenizer
+        return pick_template(source, bos=tokenizer.bos, eos=tokenizer.eos, start="" if source else tokenizer.start)
 
     @cached_property
     def _header(self) -> Header:

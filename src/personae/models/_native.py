@@ -110,6 +110,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "llama_vocab_is_eog": (c_bool, (_P, _I)),
     "llama_vocab_get_add_bos": (c_bool, (_P,)),
     "llama_vocab_bos": (_I, (_P,)),
+    "llama_vocab_eos": (_I, (_P,)),
     "llama_vocab_get_text": (c_char_p, (_P, _I)),
     "llama_tokenize": (_I, (_P, c_char_p, _I, _P, _I, c_bool, c_bool)),
     "llama_token_to_piece": (_I, (_P, _I, c_char_p, _I, _I, c_bool)),
@@ -240,9 +241,20 @@ class NativeModel:
     @property
     def start(self) -> str:
         """Text of the token that the model wants in front of every text, '' when it wants none."""
-        if not self.lib.llama_vocab_get_add_bos(self.vocab):
-            return ""
-        return (self.lib.llama_vocab_get_text(self.vocab, self.lib.llama_vocab_bos(self.vocab)) or b"").decode()
+        return self.bos if self.lib.llama_vocab_get_add_bos(self.vocab) else ""
+
+    @property
+    def bos(self) -> str:
+        """Text of the token that begins a text, '' when there is none."""
+        return self._spelled(self.lib.llama_vocab_bos(self.vocab))
+
+    @property
+    def eos(self) -> str:
+        """Text of the token that ends one, '' when there is none."""
+        return self._spelled(self.lib.llama_vocab_eos(self.vocab))
+
+    def _spelled(self, token: int) -> str:
+        return "" if token < 0 else (self.lib.llama_vocab_get_text(self.vocab, token) or b"").decode()
 
     def tokenize(self, text: str, *, special: bool) -> list[int]:
         """Token ids of a text on its own; `special` says whether control tokens are recognised in it."""

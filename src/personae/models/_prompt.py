@@ -1,8 +1,8 @@
 """Chat templates: messages become segments, control text that is ours and content that is the user's.
 
 Control text is tokenised with special tokens recognised, content with them switched off, each on its own: nothing that
-a person, partner or item says can become structure. Templates are recognised by family from the text inside a GGUF
-file; the Jinja program in it is not run.
+a person, partner or item says can become structure. Templates are recognised by family from the text inside a weights
+file; `_jinja` runs the ones of unknown families.
 """
 
 from __future__ import annotations

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeAlias
 
 from personae.core import canonical_json
+from personae.models._jinja import Template, read_template, template_body
 from personae.models._keys import redact
 from personae.models._neutral import neutralise
-from personae.models._prompt import ChatTemplate, visible
+from personae.models._prompt import visible
 from personae.models._protocol import GenerateRequest, Message, ScoreRequest
 
 FormKind: TypeAlias = Literal["tokens", "messages", "plain"]
@@ -26,7 +27,7 @@ class PromptForm:
     """How prompts of one model are shown; `template` belongs to `tokens`."""
 
     kind: FormKind
-    template: ChatTemplate | None = None
+    template: Template | None = None
 
     def show(self, request: GenerateRequest | ScoreRequest) -> str:
         """What the model gets for this request; the options of a closed question one a line."""
@@ -47,19 +48,15 @@ class PromptForm:
 
     def to_json(self) -> str:
         """As a call log keeps it."""
-        return canonical_json({"kind": self.kind, "template": None if self.template is None else asdict(self.template)})
+        template = None if self.template is None else template_body(self.template)
+        return canonical_json({"kind": self.kind, "template": template})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """The form that `to_json` wrote."""
         body: dict[str, Any] = json.loads(text)
         known = body["template"]
-        if known is None:
-            return cls(body["kind"])
-        pairs: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in known.items()
-        }
-        return cls(body["kind"], ChatTemplate(**pairs))
+        return cls(body["kind"], None if known is None else read_template(known))
 
 
 MESSAGES = PromptForm("messages")
