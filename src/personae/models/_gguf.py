@@ -14,11 +14,8 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal, TypeVar
@@ -31,8 +28,8 @@ from personae.models._dense import DenseEngine, dense_fits
 from personae.models._generator import Generator
 from personae.models._ggufile import Header, read_header
 from personae.models._jinja import Template, pick_template
+from personae.models._lanes import Lanes
 from personae.models._native import ENGINE, NativeModel, default_threads, engine_version
-from personae.models._prompt import Content, Control, Segment, content_ids
 from personae.models._protocol import (
     Capability,
     Completion,
@@ -48,8 +45,8 @@ from personae.models._sequences import SequenceEngine
 from personae.models._server import EngineServer, loopback_server
 from personae.models._shown import PromptForm
 from personae.models._tree import Prompt, Scores
-from personae.models._turnstile import Turnstile
 from personae.models._weights import known_sha256, score_copy, scored_as
+from personae.models._writer import PromptWriter
 
 __all__ = ["GgufModel", "loopback_server"]
 
@@ -58,21 +55,6 @@ _SLOTS: Final = 8
 _LANES: Final = 4
 _SMALL: Final = 500_000_000
 """Bytes of a file up to which the cores are better used by several units than by one."""
-
-_REMEMBERED: Final = 4096
-_inside: ContextVar[tuple[_Ticket, ...]] = ContextVar("personae_gguf_sessions", default=())
-
-
-@dataclass(slots=True, eq=False)
-class _Ticket:
-    """Says that the task that carries it holds a lane of `model`."""
-
-    model: GgufModel
-    lane: int
-    valid: bool = True
-
-    def opens(self, model: GgufModel) -> bool:
-        return self.valid and self.model is model
 
 
 class GgufModel:
@@ -112,20 +94,15 @@ class GgufModel:
         self._reference, self._mode, self._context = reference, mode, context
         self._generate_path, self._score_path = Path(generate_path), Path(score_path)
         self._threads = threads
-        self._lanes = (lanes or _default_lanes(self._generate_path)) if mode == "exact" else _SLOTS
-        self._turnstile = Turnstile(self._lanes)
+        count = (lanes or _default_lanes(self._generate_path)) if mode == "exact" else _SLOTS
+        self._lanes = Lanes(count, exact=mode == "exact", name="personae", check=self._check_open)
         self._loading = threading.RLock()
-        self._pieces: dict[Segment, tuple[int, ...]] = {}
         self._weights: NativeModel | None = None
         self._generators: dict[int, Generator] = {}
         self._server: EngineServer | None = None
         self._scorer: DenseEngine | SequenceEngine | None = None
         self._vocabulary: NativeModel | None = None
         self._closed = False
-        # A cancelled call may run on for a moment: one thread per lane keeps the next one off its engine.
-        exact = mode == "exact"
-        self._workers = [ThreadPoolExecutor(1, f"personae-lane-{k}") for k in range(self._lanes if exact else 1)]
-        self._slots = None if exact else ThreadPoolExecutor(_SLOTS, "personae-slots")
 
     @property
     def reference(self) -> str:
@@ -145,7 +122,7 @@ class GgufModel:
     @property
     def parallel(self) -> int:
         """Calls worth having in flight."""
-        return self._lanes
+        return self._lanes.count
 
     @property
     def fingerprint(self) -> Mapping[str, str | int | float | bool]:
@@ -192,10 +169,13 @@ class GgufModel:
         """Tokens of a text on its own, control strings in it taken as text."""
         return len(self._tokenizer.tokenize(text, special=False))
 
+    @cached_property
+    def _writer(self) -> PromptWriter:
+        return PromptWriter(self.template, self._tokenizer)
+
     def prompt_tokens(self, request: GenerateRequest | ScoreRequest) -> tuple[tuple[int, ...], ...]:
         """Token ids that the model will get, one group per message; the last opens the model's turn."""
-        turns = self.template.turns(request.messages, prefill=request.prefill, system_default=request.system_default)
-        return tuple(tuple(token for segment in turn for token in self._ids(segment)) for turn in turns)
+        return self._writer.turns(request)
 
     @property
     def prompt_form(self) -> PromptForm:
@@ -227,7 +207,7 @@ class GgufModel:
 
         async def answer(index: int) -> tuple[Completion, int]:
             seed = derive_seed(request.seed, "generate", request.replicate, index)
-            return await self._call(lambda lane, stop: self._complete(request, chunks, seed, lane, stop))
+            return await self._lanes.call(lambda lane, stop: self._complete(request, chunks, seed, lane, stop))
 
         if self._mode == "exact":
             answers = [await answer(index) for index in range(request.n)]
@@ -252,14 +232,8 @@ class GgufModel:
         """
         if not requests:
             return ()
-        prompts = [
-            Prompt(
-                tuple(token for turn in self.prompt_tokens(request) for token in turn),
-                tuple(self._ids(Content(option)) for option in request.options),
-            )
-            for request in requests
-        ]
-        scores = await self._call(lambda _lane, _stop: self._score(prompts), scoring=True)
+        prompts = [self._writer.prompt(request) for request in requests]
+        scores = await self._lanes.call(lambda _lane, _stop: self._score(prompts), alone=True)
         share, rest = divmod(scores.computed, len(prompts))
         return tuple(
             OptionScores(
@@ -289,71 +263,21 @@ class GgufModel:
         Sessions of one model do not nest: an inner one joins the outer. In batched mode nothing is held.
         """
         del unit  # every unit is treated alike
-        return self._session()
-
-    @asynccontextmanager
-    async def _session(self) -> AsyncGenerator[None]:
-        outer = _inside.get()
-        if self._mode == "batched" or any(ticket.opens(self) for ticket in outer):
-            yield
-            return
-        lane = await self._turnstile.acquire()
-        ticket = _Ticket(self, lane)
-        _inside.set((*outer, ticket))
-        try:
-            await self._call(lambda lane, _: self._forget(lane))
-            yield
-        finally:
-            # Tasks that were started inside and still run have the ticket in their context: it opens nothing now.
-            ticket.valid = False
-            _inside.set(tuple(held for held in _inside.get() if held is not ticket))
-            self._turnstile.release(lane)
+        return self._lanes.session(self._forget)
 
     async def close(self) -> None:
         """Wait for running calls and free all engines."""
         if self._closed:
             return
-        pools = [*self._workers, *([self._slots] if self._slots else [])]
-        await asyncio.gather(*(asyncio.wrap_future(pool.submit(int)) for pool in pools))
+        await self._lanes.drain()
         self._closed = True
-        for pool in pools:
-            await asyncio.to_thread(pool.shutdown)
+        await self._lanes.close()
         with self._loading:
             for engine in (*self._generators.values(), self._weights, self._server, self._scorer, self._vocabulary):
                 if engine is not None:
                     engine.close()
             self._generators.clear()
             self._weights = self._server = self._scorer = self._vocabulary = None
-
-    def _ids(self, segment: Segment) -> tuple[int, ...]:
-        known = self._pieces.get(segment)
-        if known is None:
-            if isinstance(segment, Control):
-                known = tuple(self._tokenizer.tokenize(segment.text, special=True))
-            else:
-                known = tuple(content_ids(segment.text, self._tokenizer))
-            if len(self._pieces) >= _REMEMBERED:
-                self._pieces.clear()
-            self._pieces[segment] = known
-        return known
-
-    async def _call(self, work: Callable[[int, threading.Event], T], *, scoring: bool = False) -> T:
-        """Run engine work off the event loop; in exact mode on the caller's lane, or on the next free one."""
-        self._check_open()
-        held = next((ticket.lane for ticket in _inside.get() if ticket.opens(self)), None)
-        waits = self._mode == "exact" and held is None
-        lane = await self._turnstile.acquire() if waits else held or 0
-        stop = threading.Event()
-        try:
-            self._check_open()
-            pool = self._workers[lane] if scoring or self._slots is None else self._slots
-            return await asyncio.get_running_loop().run_in_executor(pool, work, lane, stop)
-        except asyncio.CancelledError:
-            stop.set()
-            raise
-        finally:
-            if waits:
-                self._turnstile.release(lane)
 
     def _complete(
         self, request: GenerateRequest, chunks: Sequence[tuple[int, ...]], seed: int, lane: int, stop: threading.Event
@@ -370,7 +294,7 @@ class GgufModel:
 
     def _share(self) -> int:
         """Cores for each of those who are inside."""
-        return max(1, (os.cpu_count() or 1) // max(1, self._turnstile.inside))
+        return max(1, (os.cpu_count() or 1) // max(1, self._lanes.inside))
 
     def _generation_engine(self, lane: int) -> Generator:
         with self._loading:

@@ -17,6 +17,10 @@ _COMPACT: Final = {"whitespace_flexible": False, "item_separator": ", ", "key_se
 """Free white space lets a small model write blank lines until its tokens are gone."""
 
 
+_KEPT_MIB: Final = 4096
+"""Most memory for prompts without a slot; about 23 kB a token of the embedded model."""
+
+
 class EngineServer:
     """A model behind the engine's server. Prompts are token ids; `complete` may be called from several threads."""
 
@@ -31,8 +35,10 @@ class EngineServer:
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         params.n_gpu_layers, params.verbosity = 0, -1
         params.warmup = params.fit_params = params.ui = False
-        # No state may survive outside a slot: what is kept decides the shape of the next computation.
-        params.cache_ram_mib = params.n_ctx_checkpoints = 0
+        # Where shape matters, no state may survive outside a slot: what is kept decides the next computation. Else
+        # prompts that lose their slot are kept in memory: many more conversations are held than there are slots.
+        params.n_ctx_checkpoints = 0
+        params.cache_ram_mib = _KEPT_MIB if keep_prompts else 0
         params.cont_batching = True
         self._keep = keep_prompts
         self._path = path

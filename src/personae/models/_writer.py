@@ -1,0 +1,46 @@
+"""Requests to token ids on engines whose tokenizer is ours: template and contents, each tokenised apart and once."""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+from personae.models._jinja import Template
+from personae.models._prompt import Content, Control, Segment, Tokenizer, content_ids
+from personae.models._protocol import GenerateRequest, ScoreRequest
+from personae.models._tree import Prompt
+
+Ids: TypeAlias = tuple[int, ...]
+
+_REMEMBERED: Final = 4096
+
+
+class PromptWriter:
+    """Writes prompts as token ids. Pieces that come again (personas, instructions, earlier lines) are remembered."""
+
+    def __init__(self, template: Template, tokenizer: Tokenizer) -> None:
+        self._template, self._tokenizer = template, tokenizer
+        self._pieces: dict[Segment, Ids] = {}
+
+    def turns(self, request: GenerateRequest | ScoreRequest) -> tuple[Ids, ...]:
+        """Token ids that the model will get, one group per message; the last opens the model's turn."""
+        turns = self._template.turns(request.messages, prefill=request.prefill, system_default=request.system_default)
+        return tuple(tuple(token for segment in turn for token in self._ids(segment)) for turn in turns)
+
+    def prompt(self, request: ScoreRequest) -> Prompt:
+        """A closed question: prompt and options."""
+        return Prompt(
+            tuple(token for turn in self.turns(request) for token in turn),
+            tuple(self._ids(Content(option)) for option in request.options),
+        )
+
+    def _ids(self, segment: Segment) -> Ids:
+        known = self._pieces.get(segment)
+        if known is None:
+            if isinstance(segment, Control):
+                known = tuple(self._tokenizer.tokenize(segment.text, special=True))
+            else:
+                known = tuple(content_ids(segment.text, self._tokenizer))
+            if len(self._pieces) >= _REMEMBERED:
+                self._pieces.clear()
+            self._pieces[segment] = known
+        return known
