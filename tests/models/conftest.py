@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import threading
 import time
 import zlib
@@ -264,3 +265,23 @@ def _write_tiny(
     w.write_tensors_to_file()
     w.close()
     return path
+
+
+@pytest.fixture(scope="session")
+def hf_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Hugging Face folder of the Llama family."""
+    pytest.importorskip("transformers")
+    sys.path.insert(0, str(Path(__file__).parent))
+    from hf_folders import write_folder
+
+    return write_folder(tmp_path_factory.mktemp("hf") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_engine(tiny: Path) -> Iterator[str]:
+    """Base URL of the engine's own server with the tiny model."""
+    pytest.importorskip("xllamacpp")
+    from personae.models import loopback_server
+
+    with loopback_server(tiny, 1, context=512) as url:
+        yield url

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -21,6 +21,8 @@ from personae.models import (
     Capability,
     EchoModel,
     GenerateRequest,
+    GgufModel,
+    HfModel,
     Message,
     Model,
     OpenAIModel,
@@ -35,9 +37,6 @@ from personae.models import (
     open_replay,
     wrap_model,
 )
-
-if TYPE_CHECKING:
-    from conftest import Endpoint
 
 CHAT = (Message("system", "You are Ada, a baker."), Message("user", "Hello! How are you?"))
 OPTIONS = ("very inaccurate", "neither", "very accurate")
@@ -61,10 +60,16 @@ async def _use_everything(model: Model) -> None:
 
 
 @pytest.fixture(
-    params=["scripted", "echo", "statistical", "http", "recorded", "cached", "replay",
-            pytest.param("gguf", marks=pytest.mark.model)]
+    params=["scripted", "echo", "statistical", "http", "http-engine", "recorded", "cached", "replay",
+            "hf", "hf-batched", "gguf", "gguf-batched", pytest.param("smollm2", marks=pytest.mark.model)]
 )  # fmt: skip
-def opener(request: pytest.FixtureRequest, endpoint: Endpoint, tmp_path: Path) -> Opener:
+def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
+    def fixture(name: str) -> Any:
+        return request.getfixturevalue(name)
+
+    def gguf(mode: Literal["exact", "batched"]) -> Model:
+        return GgufModel("gguf:tiny", fixture("tiny"), fixture("tiny"), mode=mode, threads=1, context=512)
+
     def recorded() -> Model:
         return RecordedModel(ScriptedModel(), CallLog(tmp_path / "calls.sqlite"))
 
@@ -83,11 +88,16 @@ def opener(request: pytest.FixtureRequest, endpoint: Endpoint, tmp_path: Path) -
         "scripted": ScriptedModel,
         "echo": EchoModel,
         "statistical": StatisticalModel,
-        "http": lambda: OpenAIModel("tiny", endpoint.url),
+        "http": lambda: OpenAIModel("tiny", fixture("endpoint").url),
+        "http-engine": lambda: OpenAIModel("tiny", fixture("tiny_engine")),
+        "hf": lambda: HfModel("hf:tiny", fixture("hf_folder"), threads=1),
+        "hf-batched": lambda: HfModel("hf:tiny", fixture("hf_folder"), threads=1, mode="batched"),
+        "gguf": lambda: gguf("exact"),
+        "gguf-batched": lambda: gguf("batched"),
         "recorded": recorded,
         "cached": lambda: CachedModel(ScriptedModel(), ResponseCache(tmp_path / "c.sqlite")),
         "replay": replay,
-        "gguf": embedded,
+        "smollm2": embedded,
     }
     return openers[request.param]
 
@@ -186,7 +196,11 @@ def test_vectors(opener: Opener) -> None:
             with pytest.raises(CapabilityError):
                 await model.embed(["one text"])
             return
-        both = (await model.embed(["one text", "another text"])).vectors
+        try:
+            both = (await model.embed(["one text", "another text"])).vectors
+        except CapabilityError:
+            assert model.reference.startswith("openai:")  # an endpoint is only found out by asking
+            return
         assert both.ndim == 2
         assert both.dtype == np.float32
         assert np.linalg.norm(both, axis=1) == pytest.approx([1.0, 1.0], abs=1e-4)

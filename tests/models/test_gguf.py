@@ -16,7 +16,8 @@ from personae.core import CapabilityError, InputError, MissingError, ModelError,
 from personae.models import Capability, GenerateRequest, Message, Model, Sampling, ScoreRequest, open_model
 from personae.models import _gguf as gguf_module
 from personae.models._gguf import GgufModel, loopback_server
-from personae.models._server import EngineServer, strict_schema
+from personae.models._server import EngineServer
+from personae.models._structured import strict_schema
 from personae.models._weights import get_weights
 
 pytest.importorskip("xllamacpp")

@@ -54,11 +54,14 @@ from personae.models._wrapper import ModelWrapper, capable, unwrap
 if TYPE_CHECKING:
     from personae.models._admission import Admission, Limits
     from personae.models._gguf import GgufModel, loopback_server
+    from personae.models._hf import Activations, ContentSpan, HfModel
+    from personae.models._hf_net import Flow, Intervention, Part, Site
     from personae.models._http import OpenAIModel
     from personae.models._weights import get_weights, list_weights, models_dir, verify_weights, weights_path
 
 __all__ = [
     "KINDS",
+    "Activations",
     "Admission",
     "CacheMode",
     "CachedModel",
@@ -66,16 +69,20 @@ __all__ = [
     "CallRecord",
     "Capability",
     "Completion",
+    "ContentSpan",
     "Determinism",
     "EchoModel",
     "Embeddings",
     "Encoder",
     "EncoderName",
     "FinishReason",
+    "Flow",
     "GenerateRequest",
     "Generation",
     "GgufModel",
     "HashEncoder",
+    "HfModel",
+    "Intervention",
     "Limits",
     "Message",
     "Model",
@@ -84,6 +91,7 @@ __all__ = [
     "Neutralised",
     "OpenAIModel",
     "OptionScores",
+    "Part",
     "Planted",
     "RecordedModel",
     "Reference",
@@ -95,6 +103,7 @@ __all__ = [
     "ScriptedModel",
     "SentenceEncoder",
     "ShapeMode",
+    "Site",
     "StatisticalModel",
     "Structured",
     "Usage",
@@ -127,10 +136,17 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Activations": "_hf",
     "Admission": "_admission",
+    "ContentSpan": "_hf",
+    "Flow": "_hf_net",
     "GgufModel": "_gguf",
+    "HfModel": "_hf",
+    "Intervention": "_hf_net",
     "Limits": "_admission",
     "OpenAIModel": "_http",
+    "Part": "_hf_net",
+    "Site": "_hf_net",
     "get_weights": "_weights",
     "list_weights": "_weights",
     "loopback_server": "_gguf",

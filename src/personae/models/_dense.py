@@ -32,6 +32,7 @@ from personae.models._tree import (
     build_tree,
     check_length,
     log_probabilities,
+    piece_sees,
     plan_pieces,
     sum_scores,
 )
@@ -196,7 +197,7 @@ class DenseEngine:
         x = self._embedding[[tree.token[node] for node in piece.nodes]]  # Shape: (n, width); a copy
         positions = [tree.depth[node] for node in piece.nodes]
         cos, sin = self._cos[positions][:, None], self._sin[positions][:, None]
-        mask = _mask(piece, tree)
+        mask = np.where(piece_sees(piece, tree), np.float32(0), _HIDDEN)
         with np.errstate(over="ignore", under="ignore"):
             for index, layer in enumerate(layers):
                 q, k, v = self._project(x, layer, cos, sin)
@@ -246,20 +247,6 @@ class DenseEngine:
 
 def _level(piece: Piece) -> int:
     return piece.level
-
-
-def _mask(piece: Piece, tree: Tree) -> Floats:
-    """0 where a node of the piece sees a node of the spine or of the piece, else -1e30; shape (n, spine + n)."""
-    spine, place = len(piece.spine), {node: row for row, node in enumerate(piece.nodes)}
-    mask = np.full((len(place), spine + len(place)), _HIDDEN, np.float32)
-    for node, row in place.items():
-        above = place.get(tree.parent[node])
-        if above is None:
-            mask[row, : tree.depth[node]] = 0  # what comes before it, which is on the spine
-        else:
-            mask[row, : spine + row] = mask[above, : spine + row]
-        mask[row, spine + row] = 0
-    return mask
 
 
 def _attend(q: Floats, k: Floats, v: Floats, mask: Floats) -> Floats:

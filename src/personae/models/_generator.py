@@ -18,15 +18,13 @@ import numpy as np
 from personae.core import ModelError
 from personae.models._native import Batch, NativeContext, NativeModel, Shape
 from personae.models._protocol import Completion, FinishReason, Sampling
+from personae.models._sampling import PENALISED
 
 Chunk: TypeAlias = tuple[int, ...]
 
 _BATCH: Final = 512
 _SLOTS: Final = 4
 """Prompt states kept at a time: two partners, a judge and a probe."""
-
-_PENALISED: Final = 64
-"""Tokens that the repeat penalty looks back on."""
 
 
 @dataclass(slots=True)
@@ -227,7 +225,7 @@ class _Sampler:
         lib = self._lib
         if self._penalised:
             yield lib.llama_sampler_init_penalties(
-                self._engine.model.n_tokens, _PENALISED, sampling.repeat_penalty, 0.0, 0.0
+                self._engine.model.n_tokens, PENALISED, sampling.repeat_penalty, 0.0, 0.0
             )
         if sampling.temperature <= 0:
             yield lib.llama_sampler_init_greedy()
@@ -244,7 +242,7 @@ class _Sampler:
     def remember(self, tokens: Iterable[int]) -> None:
         """Tell the repeat penalty about the prompt."""
         if self._penalised:
-            for token in list(tokens)[-_PENALISED:]:
+            for token in list(tokens)[-PENALISED:]:
                 self._lib.llama_sampler_accept(self._chain, token)
 
     def next(self) -> int:

@@ -234,21 +234,7 @@ class GgufModel:
             return ()
         prompts = [self._writer.prompt(request) for request in requests]
         scores = await self._lanes.call(lambda _lane, _stop: self._score(prompts), alone=True)
-        share, rest = divmod(scores.computed, len(prompts))
-        return tuple(
-            OptionScores(
-                logprobs=logprobs,
-                tokens=tuple(len(option) for option in prompt.options),
-                approximate=False,
-                method=f"exact:{self._scorer_method}",
-                usage=Usage(
-                    calls=1,
-                    prompt=sum(len(prompt.ids) + len(option) - 1 for option in prompt.options),
-                    prefilled=share + (index < rest),
-                ),
-            )
-            for index, (prompt, logprobs) in enumerate(zip(prompts, scores.logprobs, strict=True))
-        )
+        return scores.answers(prompts, method=f"exact:{self._scorer_method}")
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Not offered: hidden states of small chat models tell sentences apart poorly."""

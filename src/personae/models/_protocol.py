@@ -149,6 +149,8 @@ class OptionScores:
     usage: Usage
     call: str = ""
     cached: bool = False
+    firsts: tuple[float, ...] = ()
+    """log-probability of the first token of each option; () where only whole options are known"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,14 @@ class RecordedModel(ModelWrapper):
     def __init__(self, inner: Model, log: CallLog) -> None:
         super().__init__(inner)
         self._log = log
-        self._hash = log.register(inner)
+        self._registered = {log.register(inner)}
+
+    def fingerprint_hash(self) -> str:
+        """The hash of what is asked now, which the log knows."""
+        found = super().fingerprint_hash()
+        if found not in self._registered:
+            self._registered.add(self._log.register(self.inner))
+        return found
 
     def count_tokens(self, text: str) -> int:
         tokens = self.inner.count_tokens(text)

@@ -2,6 +2,8 @@
 
     smollm2                    the embedded model (weights cached by `personae models get smollm2`)
     gguf:PATH                  any GGUF file, in process
+    hf:PATH                    a Hugging Face model folder, in process, in float32 torch
+    hf:smollm2                 the embedded model in float32 torch (made from its weights on first use)
     openai:NAME@URL            an OpenAI-compatible endpoint; without @URL the hosted API
     fake:scripted|statistical|echo
     replay:RUN_DIR             answers from the call log of a run
@@ -222,6 +224,23 @@ def _open_gguf(rest: str, mode: ShapeMode) -> Model:
     return GgufModel(reference=f"gguf:{rest}", generate_path=path, score_path=path, mode=mode)
 
 
+def _open_hf(rest: str, mode: ShapeMode) -> Model:
+    from personae.models._hf import HfModel
+    from personae.models._weights import KNOWN
+
+    if rest in KNOWN:
+        from personae.models._hf_convert import dequantised_folder
+
+        return HfModel(f"hf:{rest}", dequantised_folder(rest), mode=mode)
+    path = Path(rest).expanduser()
+    if not rest or not path.is_dir():
+        raise InputError(
+            f"there is no model folder at {rest!r}.",
+            hint=f"Write hf:PATH, a folder that save_pretrained wrote, or hf: and one of {', '.join(KNOWN)}.",
+        )
+    return HfModel(f"hf:{rest}", path, mode=mode)
+
+
 def _open_smollm2(rest: str, mode: ShapeMode) -> Model:
     from personae.models._weights import weights_path
 
@@ -235,6 +254,7 @@ def _open_smollm2(rest: str, mode: ShapeMode) -> Model:
 
 KINDS.add("smollm2", ModelKind("smollm2", "the embedded 135M chat model, in process", _open_smollm2))
 KINDS.add("gguf", ModelKind("gguf:PATH", "any GGUF file, in process", _open_gguf))
+KINDS.add("hf", ModelKind("hf:PATH", "a Hugging Face model folder, in float32 torch", _open_hf))
 KINDS.add("openai", ModelKind("openai:NAME@URL", "an OpenAI-compatible endpoint", _open_openai))
 KINDS.add(
     "fake",

@@ -32,7 +32,7 @@ from personae.models._protocol import (
     Usage,
 )
 
-CALL_FORMAT: Final = 1
+CALL_FORMAT: Final = 2
 """Version of what is written here. A new version makes every old key a miss."""
 
 Verb: TypeAlias = Literal["generate", "score_options", "embed"]
@@ -154,15 +154,24 @@ def read_generation(text: str, *, call: str, cached: bool) -> Generation:
 
 def write_option_scores(answers: Sequence[OptionScores]) -> str:
     """JSON of the answers to one group."""
-    return _encode([[a.logprobs, a.tokens, a.approximate, a.method, _usage(a.usage)] for a in answers])
+    return _encode([[a.logprobs, a.tokens, a.approximate, a.method, _usage(a.usage), a.firsts] for a in answers])
 
 
 def read_option_scores(text: str, *, call: str, cached: bool) -> tuple[OptionScores, ...]:
     """The answers written by `write_option_scores`; member k is called `<key>#k`."""
     try:
         return tuple(
-            OptionScores(tuple(map(float, logs)), tuple(tokens), approx, method, Usage(*usage), f"{call}#{k}", cached)
-            for k, (logs, tokens, approx, method, usage) in enumerate(json.loads(text))
+            OptionScores(
+                tuple(map(float, logs)),
+                tuple(tokens),
+                approx,
+                method,
+                Usage(*usage),
+                f"{call}#{k}",
+                cached,
+                tuple(map(float, firsts)),
+            )
+            for k, (logs, tokens, approx, method, usage, firsts) in enumerate(json.loads(text))
         )
     except (ValueError, KeyError, TypeError) as error:
         raise _unreadable(call) from error

@@ -11,10 +11,9 @@ from typing import Any, Final
 from personae.core import MissingDependencyError, ModelError, ReplyError
 from personae.models._native import default_threads
 from personae.models._protocol import Completion, FinishReason, Sampling
+from personae.models._structured import strict_schema
 
 _REASONS: Final[Mapping[str, FinishReason]] = {"stop": "stop", "length": "length"}
-_COMPACT: Final = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
-"""Free white space lets a small model write blank lines until its tokens are gone."""
 
 
 _KEPT_MIB: Final = 4096
@@ -112,25 +111,6 @@ class EngineServer:
             message = found.get("message", found) if isinstance(found, dict) else found
             raise ModelError(f"the engine refused a completion of {self._path.name!r}: {message}")
         return reply
-
-
-def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A schema for the engine's grammar: no properties beyond those named, no white space to ramble in.
-
-    What fits the result fits `schema`; where the schema itself says something about additional properties, it stands.
-    """
-    return {**_closed(dict(schema)), "x-guidance": _COMPACT}
-
-
-def _closed(node: Any) -> Any:
-    if isinstance(node, list):
-        return [_closed(part) for part in node]
-    if not isinstance(node, dict):
-        return node
-    found = {key: _closed(part) if key not in {"enum", "const", "default"} else part for key, part in node.items()}
-    if isinstance(found.get("properties"), dict) and "type" in found and "allOf" not in found:
-        found.setdefault("additionalProperties", False)
-    return found
 
 
 def _is_json(text: str) -> bool:

@@ -21,6 +21,10 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
 }
 
 
+_COMPACT: Final = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+"""Free white space lets a small model write blank lines until its tokens are gone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Structured:
     """What `generate_json` got. `value` is None when no try fitted; `problems` has one line per bad try."""
@@ -64,6 +68,25 @@ def read_json(text: str, schema: Mapping[str, Any]) -> tuple[Any, str | None]:
     except (ValueError, RecursionError) as error:
         return None, f"not JSON ({error})"
     return value, misfit(value, schema)
+
+
+def strict_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema for the engine's grammar: no properties beyond those named, no white space to ramble in.
+
+    What fits the result fits `schema`; where the schema itself says something about additional properties, it stands.
+    """
+    return {**_closed(dict(schema)), "x-guidance": _COMPACT}
+
+
+def _closed(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_closed(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    found = {key: _closed(part) if key not in {"enum", "const", "default"} else part for key, part in node.items()}
+    if isinstance(found.get("properties"), dict) and "type" in found and "allOf" not in found:
+        found.setdefault("additionalProperties", False)
+    return found
 
 
 def misfit(

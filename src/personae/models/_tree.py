@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personae.core import InputError, ModelError
+from personae.models._protocol import OptionScores, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Tree:
     """tokens whose log-probability is wanted after this node"""
     ends: list[list[list[tuple[int, int]]]]
     """for each prompt and option, the (node, index into its reads) to add up"""
+    asked: list[bool]
+    """does the node belong to a prompt (and not to options alone)"""
 
     @property
     def size(self) -> int:
@@ -76,6 +79,30 @@ class Scores:
 
     logprobs: tuple[tuple[float, ...], ...]
     computed: int
+    firsts: tuple[tuple[float, ...], ...]
+    """log-probability of the first token of each option"""
+
+    def answers(self, prompts: Sequence[Prompt], *, method: str) -> tuple[OptionScores, ...]:
+        """As the answers to a group of score requests: each gets an equal share of what was computed.
+
+        `usage.prompt` counts what one call per option would compute, `usage.prefilled` what was.
+        """
+        share, rest = divmod(self.computed, len(prompts))
+        return tuple(
+            OptionScores(
+                logprobs=self.logprobs[index],
+                tokens=tuple(len(option) for option in prompt.options),
+                approximate=False,
+                method=method,
+                usage=Usage(
+                    calls=1,
+                    prompt=sum(len(prompt.ids) + len(option) - 1 for option in prompt.options),
+                    prefilled=share + (index < rest),
+                ),
+                firsts=self.firsts[index],
+            )
+            for index, prompt in enumerate(prompts)
+        )
 
 
 def build_tree(prompts: Sequence[Prompt]) -> Tree:
@@ -85,13 +112,14 @@ def build_tree(prompts: Sequence[Prompt]) -> Tree:
         ModelError: an empty prompt.
         InputError: an option without tokens.
     """
-    tree = Tree([-1], [-1], [-1], [{}], [[]], [])
+    tree = Tree([-1], [-1], [-1], [{}], [[]], [], [True])
     for prompt in prompts:
         if not prompt.ids:
             raise ModelError("an empty prompt cannot be scored.", hint="Give at least one message.")
         last = 0
         for token in prompt.ids:
             last = _child(tree, last, token)
+            tree.asked[last] = True
         ends: list[list[tuple[int, int]]] = []
         for option in prompt.options:
             if not option:
@@ -117,6 +145,7 @@ def _child(tree: Tree, node: int, token: int) -> int:
     tree.parent.append(node)
     tree.children.append({})
     tree.reads.append([])
+    tree.asked.append(False)
     return index
 
 
@@ -150,6 +179,29 @@ def plan_pieces(tree: Tree, *, limit: int) -> tuple[Piece, ...]:
             piece_of[node] = len(pieces)
         pieces.append(Piece(nodes, tuple(reversed(spine)), level))
     return tuple(pieces)
+
+
+def piece_sees(piece: Piece, tree: Tree, window: int | None = None) -> NDArray[np.bool_]:
+    """True where a node of the piece sees a node of the spine or of the piece; shape (nodes, spine + nodes).
+
+    Args:
+        piece: from `plan_pieces` of `tree`.
+        tree: the trie.
+        window: tokens back that a node sees, itself included; None = all.
+    """
+    spine, place = len(piece.spine), {node: row for row, node in enumerate(piece.nodes)}
+    sees = np.zeros((len(place), spine + len(place)), np.bool_)
+    for node, row in place.items():
+        above = place.get(tree.parent[node])
+        if above is None:
+            sees[row, : tree.depth[node]] = True  # what comes before it, which is on the spine
+        else:
+            sees[row, : spine + row] = sees[above, : spine + row]
+        sees[row, spine + row] = True
+    if window is not None:
+        depth = np.array([tree.depth[node] for node in (*piece.spine, *piece.nodes)])
+        sees &= depth[None] > depth[spine:, None] - window
+    return sees
 
 
 def _cut(tree: Tree, order: Sequence[int], start: int, limit: int) -> int:
@@ -267,5 +319,6 @@ def log_probabilities(logits: NDArray[np.float32], nodes: Sequence[int], tree: T
 
 def sum_scores(tree: Tree, found: dict[int, NDArray[np.float64]]) -> Scores:
     """Add up the log-probabilities along each option."""
-    totals = tuple(tuple(float(sum(found[node][index] for node, index in path)) for path in ends) for ends in tree.ends)
-    return Scores(totals, tree.size)
+    steps = [[[float(found[node][index]) for node, index in path] for path in ends] for ends in tree.ends]
+    totals = tuple(tuple(sum(path) for path in ends) for ends in steps)
+    return Scores(totals, tree.size, tuple(tuple(path[0] for path in ends) for ends in steps))

@@ -256,18 +256,15 @@ def get_weights(name: str, progress: Progress | None = None, *, force: bool = Fa
     """
     known, tell = _known(name), progress or _silent
     folder = models_dir() / name
-    with _disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / ".lock"):
-            if not force:
-                with contextlib.suppress(MissingError, StorageError, VersionError):
-                    weights_path(name, "generate")
-                    weights_path(name, "score")
-                    return read_manifest(name)
-            with tempfile.TemporaryDirectory(prefix=".get-", dir=folder) as scratch:
-                source = _fetch(known, Path(scratch), tell)
-                manifest = _make_copies(known, source, folder, Path(scratch), tell)
-    return manifest
+    with locked(folder):
+        if not force:
+            with contextlib.suppress(MissingError, StorageError, VersionError):
+                weights_path(name, "generate")
+                weights_path(name, "score")
+                return read_manifest(name)
+        with tempfile.TemporaryDirectory(prefix=".get-", dir=folder) as scratch:
+            source = _fetch(known, Path(scratch), tell)
+            return _make_copies(known, source, folder, Path(scratch), tell)
 
 
 def _make_copies(known: KnownWeights, source: Path, folder: Path, scratch: Path, tell: Progress) -> WeightsManifest:
@@ -366,12 +363,10 @@ def score_copy(path: Path, progress: Progress | None = None) -> Path:
     if target.is_file():
         return target
     (progress or _silent)(f"writing an F16 copy of {path.name} for scoring")
-    with _disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / ".lock"), tempfile.TemporaryDirectory(prefix=".copy-", dir=folder) as scratch:
-            draft = Path(scratch) / target.name
-            write_copy(read_header(path), draft, "F16")
-            draft.replace(target)
+    with locked(folder), tempfile.TemporaryDirectory(prefix=".copy-", dir=folder) as scratch:
+        draft = Path(scratch) / target.name
+        write_copy(read_header(path), draft, "F16")
+        draft.replace(target)
     return target
 
 
@@ -434,8 +429,23 @@ def _disk_errors(folder: Path) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Generator[None]:
-    """Let one process at a time make copies. Where file locks do not exist, the final rename still is atomic."""
+def locked(folder: Path) -> Generator[None]:
+    """A folder of the cache, made if missing, in which one process at a time makes copies.
+
+    Where file locks do not exist, the final rename still is atomic.
+
+    Raises:
+        DiskFullError: not enough room.
+        StorageError: the folder cannot be written.
+    """
+    with _disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with _turn(folder / ".lock"):
+            yield
+
+
+@contextlib.contextmanager
+def _turn(path: Path) -> Generator[None]:
     with path.open("a") as file:
         try:
             import fcntl

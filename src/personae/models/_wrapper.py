@@ -52,7 +52,7 @@ class ModelWrapper:
 
     def __init__(self, inner: Model) -> None:
         self.inner = inner
-        self._hash: str | None = None
+        self._hashed: tuple[Mapping[str, str | int | float | bool], str] | None = None
 
     @property
     def reference(self) -> str:
@@ -75,10 +75,11 @@ class ModelWrapper:
         return self.inner.parallel
 
     def fingerprint_hash(self) -> str:
-        """sha256 of the fingerprint, computed once."""
-        if self._hash is None:
-            self._hash = fingerprint_hash(self.inner.fingerprint)
-        return self._hash
+        """sha256 of the fingerprint as it is now: an intervention in force changes it."""
+        now = self.inner.fingerprint
+        if self._hashed is None or (self._hashed[0] is not now and self._hashed[0] != now):
+            self._hashed = now, fingerprint_hash(now)
+        return self._hashed[1]
 
     def count_tokens(self, text: str) -> int:
         return self.inner.count_tokens(text)

@@ -33,6 +33,26 @@ class PromptWriter:
             tuple(self._ids(Content(option)) for option in request.options),
         )
 
+    def spans(self, request: GenerateRequest | ScoreRequest) -> tuple[tuple[int, int, int], ...]:
+        """(message, start, end) of each content among the tokens of the prompt; −1 stands for the prefill.
+
+        A system text that the template hands to the user has no span of its own: it lies in the user's.
+        """
+        turns = self._template.turns(request.messages, prefill=request.prefill, system_default=request.system_default)
+        segments = [segment for turn in turns for segment in turn]
+        out: list[tuple[int, int, int]] = []
+        at, message = 0, 0
+        for k, segment in enumerate(segments):
+            size = len(self._ids(segment))
+            if isinstance(segment, Content):
+                last = k == len(segments) - 1 and bool(request.prefill)
+                found = -1 if last else _holder(request, message, segment.text)
+                if found is not None:
+                    out.append((found, at, at + size))
+                    message = found + 1 if found >= 0 else message
+            at += size
+        return tuple(out)
+
     def _ids(self, segment: Segment) -> Ids:
         known = self._pieces.get(segment)
         if known is None:
@@ -44,3 +64,12 @@ class PromptWriter:
                 self._pieces.clear()
             self._pieces[segment] = known
         return known
+
+
+def _holder(request: GenerateRequest | ScoreRequest, start: int, text: str) -> int | None:
+    """The message from `start` on whose content `text` is, or ends with; None for a template's own text."""
+    for index in range(start, len(request.messages)):
+        content = request.messages[index].content
+        if content and (text in {content, content.strip()} or text.endswith(f"\n\n{content}")):
+            return index
+    return None
