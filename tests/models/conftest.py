@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import socket
+import struct
 import sys
 import threading
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -34,13 +38,31 @@ class Endpoint:
     most_in_flight: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     hold: float = 0.0
+    stall: float = 0.5
+    """seconds that a stalled or dripping reply takes"""
+    choose: Callable[[int], str] | None = None
+    """fault of request number k, '' for none"""
+    injected: Counter[str] = field(default_factory=Counter)
+    sent: list[str] = field(default_factory=list)
+    """proper replies, for a duplicate delivery"""
+    served: int = 0
+    model: str = "tiny-1"
+    constant_id: bool = False
+    break_stream: int | None = None
+    """pieces after which a stream breaks off"""
+    shape: str = "openai"
+    """whose dialect it speaks: openai, vllm or llama.cpp"""
 
     def bodies(self, path: str = "/v1/chat/completions") -> list[dict[str, Any]]:
         return [body for p, body, _ in self.requests if p == path]
 
 
+_LONG_AGO = 60
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     endpoint: Endpoint
 
     def log_message(self, *args: object) -> None:
@@ -52,6 +74,13 @@ class _Handler(BaseHTTPRequestHandler):
         with e.lock:
             e.requests.append((self.path, body, dict(self.headers)))
             fault = e.faults.pop(0) if e.faults else e.always
+            if e.choose is not None:
+                fault = e.choose(len(e.requests))
+            # A reply that is repeated must have reached its own caller: else nobody could tell which is the repeat.
+            if fault == "duplicate" and len(e.sent) < (_LONG_AGO if e.choose is not None else 1):
+                fault = "503"
+            if fault:
+                e.injected[fault] += 1
             e.in_flight += 1
             e.most_in_flight = max(e.most_in_flight, e.in_flight)
         try:
@@ -87,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "html":
             self._send("<!DOCTYPE html><html><body>Welcome to nginx</body></html>", kind="text/html")
         elif fault == "empty":
-            self._send('{"choices": [], "model": "m"}')
+            self._send(json.dumps({"choices": [], "model": self.endpoint.model}))
         elif fault == "cut":
             self._send('{"choices": [{"message": {"content": "hel')
         elif fault == "shape":
@@ -105,8 +134,34 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.close_connection = True
         elif fault == "slow":
-            time.sleep(0.5)
+            time.sleep(self.endpoint.stall)
             self.close_connection = True
+        elif fault == "drip":  # a byte now and then, for ever
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", "1000")
+            self.end_headers()
+            for _ in range(20):
+                self.wfile.write(b" ")
+                self.wfile.flush()
+                time.sleep(self.endpoint.stall / 20)
+            self.close_connection = True
+        elif fault == "reset":  # the connection is reset in the middle of the body
+            self.send_response(200)
+            self.send_header("content-length", "1000")
+            self.end_headers()
+            self.wfile.write(b'{"choices": [{"mess')
+            self.wfile.flush()
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+            self.close_connection = True
+        elif fault == "not-json":
+            self._send("Sure! Here is what you asked for: hello")
+        elif fault == "imposter":
+            said = {"choices": [{"message": {"content": "I am somebody else."}, "finish_reason": "stop"}]}
+            self._send(json.dumps({**said, "model": "imposter-9000", "id": f"imposter-{len(self.endpoint.requests)}"}))
+        elif fault == "duplicate":
+            self._send(self.endpoint.sent[max(0, len(self.endpoint.sent) - _LONG_AGO)])
         else:
             raise AssertionError(fault)
 
@@ -138,7 +193,38 @@ class _Handler(BaseHTTPRequestHandler):
             choice["logprobs"] = {"content": [{"token": "A", "logprob": -0.1, "top_logprobs": self._top(body)}]}
         choices = [{**choice, "index": k} for k in range(body.get("n", 1))]
         usage = {"prompt_tokens": 11, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 4}}
-        self._send(json.dumps({"choices": choices, "model": "tiny-1", "system_fingerprint": "fp", "usage": usage}))
+        head = {"model": e.model, "system_fingerprint": "fp"}
+        with e.lock:
+            e.served += 1
+            head["id"] = "always-the-same" if e.constant_id else f"chat-{e.served}"
+        if body.get("stream"):
+            self._stream(head, said, usage)
+            return
+        text = json.dumps({"choices": choices, "usage": usage, **head})
+        self._send(text)
+        with e.lock:
+            e.sent.append(text)
+
+    def _stream(self, head: dict[str, Any], said: str, usage: dict[str, Any]) -> None:
+        e = self.endpoint
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("connection", "close")
+        self.end_headers()
+        self.close_connection = True
+
+        def event(body: Any) -> None:
+            self.wfile.write(f"data: {body if isinstance(body, str) else json.dumps(body)}\n\n".encode())
+            self.wfile.flush()
+
+        pieces = [said[k : k + 4] for k in range(0, len(said), 4)]
+        for k, piece in enumerate(pieces):
+            if e.break_stream is not None and k == e.break_stream:
+                return
+            event({**head, "choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
+        event({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+        event({**head, "choices": [], "usage": usage})
+        event("[DONE]")
 
     def _top(self, body: dict[str, Any]) -> list[dict[str, Any]]:
         """Likes the option that says 'very accurate' best and the letter B a little too much."""
@@ -166,20 +252,43 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
 
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    """A running endpoint; `endpoint.url` ends in /v1."""
+@contextmanager
+def running_endpoint() -> Iterator[Endpoint]:
+    """A running endpoint; its `url` ends in /v1."""
     state = Endpoint()
     handler = type("Handler", (_Handler,), {"endpoint": state})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = False
+    server_class = type("Server", (ThreadingHTTPServer,), {"request_queue_size": 128, "daemon_threads": False})
+    server = server_class(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     state.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """A running endpoint; `endpoint.url` ends in /v1."""
+    with running_endpoint() as state:
+        yield state
+
+
+@pytest.fixture
+def another_endpoint() -> Callable[[], AbstractContextManager[Endpoint]]:
+    """Runs one more endpoint while a block runs."""
+    return running_endpoint
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 CHATML = (

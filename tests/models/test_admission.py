@@ -29,10 +29,10 @@ def _admission(time: Time, seed: int = 0, **limits: object) -> Admission:
     return Admission(Limits(**limits), seed=seed, clock=time, sleep=time.sleep)  # type: ignore[arg-type]
 
 
-def _failing(times: int, **error: object) -> tuple[list[float], Callable[[float], Awaitable[str]]]:
+def _failing(times: int, **error: object) -> tuple[list[float], Callable[[int, float], Awaitable[str]]]:
     seen: list[float] = []
 
-    async def call(seconds: float) -> str:
+    async def call(place: int, seconds: float) -> str:
         seen.append(seconds)
         if len(seen) <= times:
             raise EndpointError("busy", **{"transient": True, **error})  # type: ignore[arg-type]
@@ -79,7 +79,7 @@ def test_retries_end_and_say_how_many() -> None:
 def test_the_deadline_bounds_all_tries_together() -> None:
     time = Time()
 
-    async def slow(seconds: float) -> str:
+    async def slow(place: int, seconds: float) -> str:
         time.now += seconds
         raise EndpointError("slow", transient=True)
 
@@ -92,7 +92,7 @@ def test_a_try_gets_no_more_time_than_is_left() -> None:
     time = Time()
     given: list[float] = []
 
-    async def call(seconds: float) -> str:
+    async def call(place: int, seconds: float) -> str:
         given.append(seconds)
         time.now += seconds
         raise EndpointError("slow", transient=True)
@@ -112,7 +112,7 @@ def test_retry_after_pauses_everybody() -> None:
         await admission.run(_failing(1, retry_after=7.0)[1], "told")
 
     async def other() -> None:
-        async def call(seconds: float) -> None:
+        async def call(place: int, seconds: float) -> None:
             starts.append(time.now)
 
         await admission.run(call, "other")
@@ -138,7 +138,7 @@ def test_the_rate_is_kept_after_the_burst() -> None:
     admission = _admission(time, rate=2.0, burst=3, parallel=100)
     starts: list[float] = []
 
-    async def call(seconds: float) -> None:
+    async def call(place: int, seconds: float) -> None:
         starts.append(time.now)
 
     async def scene() -> None:
@@ -154,7 +154,7 @@ def test_never_more_in_flight_than_the_window() -> None:
     admission = _admission(Time(), parallel=3)
     now = most = 0
 
-    async def call(seconds: float) -> None:
+    async def call(place: int, seconds: float) -> None:
         nonlocal now, most
         now += 1
         most = max(most, now)
@@ -174,12 +174,12 @@ def test_the_window_halves_once_per_crowd_and_grows_back_slowly() -> None:
     admission = _admission(time, parallel=8, retries=0)
     gate = asyncio.Event()
 
-    async def refused(seconds: float) -> None:
+    async def refused(place: int, seconds: float) -> None:
         await gate.wait()
         time.now += 0.001
-        raise EndpointError("busy", transient=True)
+        raise EndpointError("busy", transient=True, fault="status 429")
 
-    async def fine(seconds: float) -> None:
+    async def fine(place: int, seconds: float) -> None:
         time.now += 0.001
 
     async def scene() -> None:
@@ -203,7 +203,7 @@ def test_a_cancelled_waiter_leaves_no_gap() -> None:
     done: list[str] = []
 
     async def scene() -> None:
-        async def hold(seconds: float) -> None:
+        async def hold(place: int, seconds: float) -> None:
             await gate.wait()
 
         async def note(name: str) -> None:
@@ -211,13 +211,13 @@ def test_a_cancelled_waiter_leaves_no_gap() -> None:
 
         first = asyncio.create_task(admission.run(hold, "a"))
         await asyncio.sleep(0)
-        second = asyncio.create_task(admission.run(lambda t: note("b"), "b"))
-        third = asyncio.create_task(admission.run(lambda t: note("c"), "c"))
+        second = asyncio.create_task(admission.run(lambda k, t: note("b"), "b"))
+        third = asyncio.create_task(admission.run(lambda k, t: note("c"), "c"))
         await asyncio.sleep(0)
         second.cancel()
         gate.set()
         await asyncio.gather(first, third)
-        await admission.run(lambda t: note("d"), "d")
+        await admission.run(lambda k, t: note("d"), "d")
 
     asyncio.run(scene())
     assert done == ["c", "d"]

@@ -166,6 +166,22 @@ def test_an_exact_model_is_a_function_of_the_request(opener: Opener) -> None:
     _run(opener, use)
 
 
+def test_what_is_told_on_the_way_is_the_answer(opener: Opener) -> None:
+    async def use(model: Model) -> None:
+        told: list[str] = []
+        answer = await model.generate(ASK, on_text=told.append)
+        await asyncio.sleep(0)
+        assert "".join(told) == answer.text
+        stop = answer.text[2:4]
+        if stop.strip() and "fake" not in model.reference and "replay" not in model.reference:
+            told.clear()
+            cut = await model.generate(replace(ASK, sampling=replace(ASK.sampling, stop=(stop,))), on_text=told.append)
+            await asyncio.sleep(0)
+            assert "".join(told) == cut.text
+
+    _run(opener, use)
+
+
 def test_unused_tags_never_change_an_answer(opener: Opener) -> None:
     async def use(model: Model) -> None:
         first = await model.generate(ASK)

@@ -198,15 +198,15 @@ def test_a_bare_host_gets_v1(endpoint: Endpoint) -> None:
         ("error200", "model not loaded"),
     ],
 )
-def test_nonsense_is_called_nonsense_at_once(endpoint: Endpoint, fault: str, words: str) -> None:
+def test_nonsense_is_called_nonsense(endpoint: Endpoint, fault: str, words: str) -> None:
     endpoint.always = fault
     with pytest.raises(ReplyError, match=words) as caught:
-        _say(endpoint)
+        _say(endpoint, limits=Limits(retries=2))
     assert endpoint.url in str(caught.value)
-    assert len(endpoint.requests) == 1
+    assert len(endpoint.requests) == (1 if fault == "html" else 3)  # a web page does not mend itself
 
 
-@pytest.mark.parametrize("fault", ["429", "500", "503", "drop"])
+@pytest.mark.parametrize("fault", ["429", "500", "503", "drop", "cut", "empty", "shape", "error200"])
 def test_transient_failures_are_survived(endpoint: Endpoint, fault: str) -> None:
     endpoint.faults = ["500", fault]
     assert _say(endpoint).text.startswith("reply ")
@@ -288,8 +288,7 @@ def test_one_model_works_in_one_loop_after_another(endpoint: Endpoint) -> None:
 
     async def once() -> str:
         text = (await model.generate(GenerateRequest(CHAT))).text
-        assert model._client is not None
-        await model._client.close()
+        await model._transport._clients[0].close()
         return text
 
     assert asyncio.run(once()) == asyncio.run(once())

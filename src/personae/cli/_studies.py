@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,8 +12,8 @@ import typer
 from personae.cli._output import Debug, DryRun, Json, Model, Out, Reply, Seed, guarded, note
 
 if TYPE_CHECKING:
+    from personae.models import Price as TokenPrice
     from personae.studies import Order
-    from personae.studies import Price as TokenPrice
 
 study_app = typer.Typer(no_args_is_help=True)
 
@@ -199,7 +200,7 @@ def _go(reply: Reply, order: Order, *, dry_run: bool, preview: bool, price: str 
 def _price(text: str | None) -> TokenPrice | None:
     """`0.15,0.60`: a million prompt tokens, a million generated ones."""
     from personae.core import InputError
-    from personae.studies import Price as TokenPrice
+    from personae.models import Price as TokenPrice
 
     if text is None:
         return None
@@ -209,4 +210,4 @@ def _price(text: str | None) -> TokenPrice | None:
         prompt = generated = -1.0
     if not (0 <= prompt < inf and 0 <= generated < inf):
         raise InputError(f"--price {text!r}, expected two numbers from 0.", hint="Example: --price 0.15,0.60")
-    return TokenPrice(prompt, generated)
+    return TokenPrice(prompt=prompt, generated=generated, date=datetime.now(UTC).date())

@@ -33,7 +33,7 @@ def chat(
 
     from personae.conditioning import ExternalActor, Prompt, embody
     from personae.core import Conversation, derive_seed
-    from personae.models import Sampling, open_model, teach
+    from personae.models import HeardModel, Sampling, open_model, teach
     from personae.simulation import RoundRobin, Scene, TurnCap, project, step
 
     person = find_person(who, from_run)
@@ -46,8 +46,16 @@ def chat(
         except (EOFError, typer.Abort):
             return ""
 
+    heard: list[str] = []
+
+    def hear(piece: str) -> None:
+        said = piece if heard else piece.lstrip()
+        if said:
+            typer.echo(said if heard else f"{person.name}> {said}", nl=False)
+            heard.append(said)
+
     async def talk() -> None:
-        llm = open_model(model)
+        llm = HeardModel(open_model(model), hear)
         teach(llm, person)
         try:
             async with embody(
@@ -63,8 +71,9 @@ def chat(
                     if show_prompt:
                         request = actor.request(project(log, actor.name), seed=derive_seed(seed, len(log.events)))
                         note(llm.show_prompt(request))
+                    heard.clear()
                     log = await step(scene, log, actor.name, seed=seed)
-                    typer.echo(f"{person.name}> {log.utterances[-1].text}")
+                    typer.echo("" if heard else f"{person.name}> ")
         finally:
             await llm.close()
 

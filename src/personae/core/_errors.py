@@ -13,7 +13,8 @@
     ├── ModelError                the model, or the way to it, failed                exit 4
     │   ├── CapabilityError       the model cannot do what was asked
     │   ├── EndpointError         transport: down, timeout, refused (`transient` says whether a retry may help)
-    │   ├── ReplyError            the endpoint answered something unusable
+    │   │   └── EndpointDownError many calls failed in a row: no further one is made
+    │   ├── ReplyError            the endpoint answered something unusable (`transient` as above)
     │   └── ReplayMissError       replay asked for a call that was never recorded
     ├── StorageError              the run folder or a cache file                     exit 5
     │   ├── RunLockedError        another process holds the run
@@ -130,22 +131,40 @@ class CapabilityError(ModelError):
 
 
 class EndpointError(ModelError):
-    """Transport failure. `transient` says whether trying again may help."""
+    """Transport failure. `transient` says whether trying again may help, `fault` names its kind for counting."""
 
     code = "endpoint"
 
     def __init__(
-        self, message: str, *, hint: str | None = None, transient: bool = False, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        transient: bool = False,
+        retry_after: float | None = None,
+        fault: str = "transport",
     ) -> None:
         super().__init__(message, hint=hint)
         self.transient = transient
         self.retry_after = retry_after
+        self.fault = fault
+
+
+class EndpointDownError(EndpointError):
+    """So many calls failed in a row that no further one is made: the run ends, and can be resumed."""
+
+    code = "endpoint_down"
 
 
 class ReplyError(ModelError):
-    """The endpoint answered something that cannot be used."""
+    """The endpoint answered something that cannot be used. `transient` and `fault` as in EndpointError."""
 
     code = "reply"
+
+    def __init__(self, message: str, *, hint: str | None = None, transient: bool = False, fault: str = "reply") -> None:
+        super().__init__(message, hint=hint)
+        self.transient = transient
+        self.fault = fault
 
 
 class ReplayMissError(ModelError):

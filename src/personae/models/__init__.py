@@ -19,6 +19,7 @@ from personae.models._embed import (
 from personae.models._fakes import EchoModel, ScriptedModel
 from personae.models._keys import api_key, redact
 from personae.models._neutral import Neutralised, neutralise
+from personae.models._prices import Bill, Price, price_of, user_prices
 from personae.models._protocol import (
     Capability,
     Completion,
@@ -27,8 +28,10 @@ from personae.models._protocol import (
     FinishReason,
     GenerateRequest,
     Generation,
+    Image,
     Message,
     Model,
+    OnText,
     OptionScores,
     Role,
     Sampling,
@@ -48,6 +51,7 @@ from personae.models._reference import (
 from personae.models._replay import ReplayModel, open_replay
 from personae.models._statistical import Planted, StatisticalModel, learn, teach
 from personae.models._structured import Structured, generate_json, read_json
+from personae.models._telling import HeardModel
 from personae.models._worlds import answer_probabilities, simulate_answers, simulate_dialogues
 from personae.models._wrapper import ModelWrapper, capable, unwrap
 
@@ -63,6 +67,7 @@ __all__ = [
     "KINDS",
     "Activations",
     "Admission",
+    "Bill",
     "CacheMode",
     "CachedModel",
     "CallLog",
@@ -81,7 +86,9 @@ __all__ = [
     "Generation",
     "GgufModel",
     "HashEncoder",
+    "HeardModel",
     "HfModel",
+    "Image",
     "Intervention",
     "Limits",
     "Message",
@@ -89,10 +96,12 @@ __all__ = [
     "ModelKind",
     "ModelWrapper",
     "Neutralised",
+    "OnText",
     "OpenAIModel",
     "OptionScores",
     "Part",
     "Planted",
+    "Price",
     "RecordedModel",
     "Reference",
     "ReplayModel",
@@ -124,12 +133,14 @@ __all__ = [
     "open_model",
     "open_replay",
     "parse_reference",
+    "price_of",
     "read_json",
     "redact",
     "simulate_answers",
     "simulate_dialogues",
     "teach",
     "unwrap",
+    "user_prices",
     "verify_weights",
     "weights_path",
     "wrap_model",

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias
 
 from personae.core import ModelError, ReplayMissError
 from personae.models._keys import redact
-from personae.models._protocol import Embeddings, GenerateRequest, Generation, Model, OptionScores, ScoreRequest
+from personae.models._protocol import (
+    Embeddings,
+    GenerateRequest,
+    Generation,
+    Model,
+    OnText,
+    OptionScores,
+    ScoreRequest,
+)
 from personae.models._requests import (
     WrittenCall,
     read_embeddings,
@@ -30,7 +38,7 @@ from personae.models._requests import (
     write_scores,
 )
 from personae.models._sqlite import FileKind, open_database, storage_errors
-from personae.models._wrapper import ModelWrapper
+from personae.models._wrapper import ModelWrapper, asked
 
 if TYPE_CHECKING:
     import asyncio
@@ -129,16 +137,19 @@ class CachedModel(ModelWrapper):
         self._share = inner.determinism != "exact"
         self._running: dict[str, asyncio.Future[str]] = {}
 
-    async def generate(self, request: GenerateRequest) -> Generation:
+    async def generate(self, request: GenerateRequest, *, on_text: OnText | None = None) -> Generation:
         if self._mode == "off":
-            return await self.inner.generate(request)
+            return await asked(self.inner, request, on_text)
         call = write_generate(self.fingerprint_hash(), request)
 
         async def ask() -> str:
-            return write_generation(await self.inner.generate(request))
+            return write_generation(await asked(self.inner, request, on_text))
 
         text, cached = await self._answer(call, "generate", ask, request.tags.get("unit", ""))
-        return read_generation(text, call=call.key, cached=cached)
+        answer = read_generation(text, call=call.key, cached=cached)
+        if cached and on_text is not None:
+            on_text(answer.text)
+        return answer
 
     async def score_options(self, requests: Sequence[ScoreRequest]) -> tuple[OptionScores, ...]:
         if not requests:

@@ -7,14 +7,14 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
 from personae.core import EndpointError, InputError, PersonaeError
 from personae.models._keys import is_clean, redact
-from personae.models._protocol import GenerateRequest, Model, ScoreRequest, Usage
-from personae.models._requests import Verb, WrittenCall, fingerprint_hash, read_generate, read_scores
+from personae.models._protocol import GenerateRequest, Image, Model, ScoreRequest, Usage
+from personae.models._requests import Verb, WrittenCall, fingerprint_hash, pictures_in, read_generate, read_scores
 from personae.models._shown import PromptForm
 from personae.models._sqlite import FileKind, open_database, storage_errors
 from personae.models._wrapper import CallNotes
@@ -37,8 +37,11 @@ CALL_LOG: Final = FileKind(
             tags TEXT NOT NULL, request TEXT NOT NULL, response TEXT, error TEXT,
             prompt_tokens INTEGER NOT NULL, prefilled_tokens INTEGER NOT NULL, generated_tokens INTEGER NOT NULL,
             latency REAL NOT NULL, attempt INTEGER NOT NULL, cached INTEGER NOT NULL, neutralised INTEGER NOT NULL,
-            server TEXT
+            server TEXT, faults TEXT
         )
+        """,
+        """
+        CREATE TABLE pictures(sha256 TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID
         """,
         """
         CREATE TABLE token_counts(
@@ -60,11 +63,12 @@ _UNINDEX: Final = ("DROP INDEX IF EXISTS calls_by_key", "DROP INDEX IF EXISTS ca
 
 _INSERT: Final = (
     "INSERT INTO calls(key, model, unit, verb, tags, request, response, error, prompt_tokens, prefilled_tokens,"
-    " generated_tokens, latency, attempt, cached, neutralised, server) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " generated_tokens, latency, attempt, cached, neutralised, server, faults)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _SELECT: Final = (
     "SELECT c.seq, c.key, c.unit, c.verb, m.reference, c.tags, c.request, c.response, c.error, c.prompt_tokens,"
-    " c.prefilled_tokens, c.generated_tokens, c.latency, c.attempt, c.cached, c.neutralised, c.server, m.form"
+    " c.prefilled_tokens, c.generated_tokens, c.latency, c.attempt, c.cached, c.neutralised, c.server, m.form, c.faults"
     " FROM calls c JOIN models m ON m.fingerprint_hash = c.model"
 )
 _BUFFER_BYTES: Final = 4_000_000
@@ -95,6 +99,10 @@ class CallRecord:
     server: Mapping[str, str]
     form: str
     """how prompts of the model that was asked are shown, as JSON"""
+    faults: Mapping[str, int] = field(default_factory=dict[str, int])
+    """tries that failed on the way, by kind"""
+    pictures: Mapping[str, bytes] = field(default_factory=dict[str, bytes], repr=False)
+    """pictures in the messages, by sha256"""
     member: int | None = None
     """index of the one request meant, when the call is a group"""
 
@@ -113,10 +121,10 @@ class CallRecord:
             InputError: the call is not a chat (texts to embed have no prompt), or the group has no such member.
         """
         if self.verb == "generate":
-            return replace(read_generate(self.request), tags=self.tags)
+            return replace(read_generate(self.request, self.pictures), tags=self.tags)
         if self.verb != "score_options":
             raise InputError(f"call {self.key!r} is {self.verb!r}: it has no prompt.")
-        group = read_scores(self.request)
+        group = read_scores(self.request, self.pictures)
         member = self.member or 0
         if member >= len(group):
             raise InputError(f"call {self.key!r} has {len(group)} members, asked for number {member}.")
@@ -201,9 +209,15 @@ class CallLog:
                 int(cached),
                 notes.neutralised,
                 redact(json.dumps(notes.server, sort_keys=True)) if notes.server else None,
+                json.dumps(notes.faults, sort_keys=True) if notes.faults else None,
             ),
             len(call.request) + len(joined),
         )
+
+    def add_picture(self, picture: Image) -> None:
+        """Keep a picture of a message, once: requests name it by its sha256."""
+        with self._lock, storage_errors(self.path, CALL_LOG):
+            self._open.execute("INSERT OR IGNORE INTO pictures VALUES (?,?)", (picture.sha256, picture.data))
 
     def add_token_count(self, model: str, text: str, tokens: int) -> None:
         """Buffer the length of a text, so that replay clips texts where the run did."""
@@ -248,7 +262,7 @@ class CallLog:
             row = self._open.execute(
                 f"{_SELECT} WHERE c.key = ? ORDER BY c.error IS NOT NULL, c.seq DESC LIMIT 1", (key,)
             ).fetchone()
-        return None if row is None else replace(_record(row), member=int(member) if member else None)
+        return None if row is None else replace(self._record(row), member=int(member) if member else None)
 
     def records(self, unit: str | None = None) -> Iterator[CallRecord]:
         """All calls, or those of one unit, in the order they were finished."""
@@ -261,7 +275,7 @@ class CallLog:
             else:
                 cursor = self._open.execute(f"{_SELECT} WHERE c.unit = ? ORDER BY c.seq", (unit,))
         for row in cursor:
-            yield _record(row)
+            yield self._record(row)
 
     def close(self) -> None:
         """Flush and close. Closing twice is allowed."""
@@ -274,6 +288,15 @@ class CallLog:
             finally:
                 self._connection.close()
                 self._connection = None
+
+    def _record(self, row: tuple[Any, ...]) -> CallRecord:
+        wanted = pictures_in(row[6])
+        if not wanted:
+            return _record(row, {})
+        with self._lock, storage_errors(self.path, CALL_LOG):
+            query = "SELECT sha256, data FROM pictures WHERE sha256 IN (SELECT value FROM json_each(?))"
+            held = dict(self._open.execute(query, (json.dumps(wanted),)).fetchall())
+        return _record(row, held)
 
     def __len__(self) -> int:
         with self._lock, storage_errors(self.path, CALL_LOG):
@@ -318,7 +341,7 @@ def _error_json(error: PersonaeError) -> str:
     return json.dumps(body, sort_keys=True)
 
 
-def _record(row: tuple[Any, ...]) -> CallRecord:
+def _record(row: tuple[Any, ...], pictures: Mapping[str, bytes]) -> CallRecord:
     return CallRecord(
         seq=row[0],
         key=row[1],
@@ -336,4 +359,6 @@ def _record(row: tuple[Any, ...]) -> CallRecord:
         neutralised=row[15],
         server=json.loads(row[16]) if row[16] else {},
         form=row[17],
+        faults=json.loads(row[18]) if row[18] else {},
+        pictures=pictures,
     )

@@ -18,6 +18,7 @@ from personae.models._protocol import (
     GenerateRequest,
     Generation,
     Message,
+    OnText,
     OptionScores,
     Sampling,
     ScoreRequest,
@@ -30,7 +31,7 @@ from personae.models._structured import example
 Replies: TypeAlias = Sequence[str] | Callable[[GenerateRequest], str]
 Scores: TypeAlias = Callable[[ScoreRequest], Sequence[float]]
 
-_VERBS: Final = frozenset({Capability.GENERATE, Capability.SCORE, Capability.EMBED})
+_VERBS: Final = frozenset({Capability.GENERATE, Capability.SCORE, Capability.EMBED, Capability.IMAGES})
 _OPENERS: Final = (
     "I see what you mean.",
     "That makes sense to me.",
@@ -137,9 +138,11 @@ class ScriptedModel:
     def show_prompt(self, request: GenerateRequest | ScoreRequest) -> str:
         return self.prompt_form.show(request)
 
-    async def generate(self, request: GenerateRequest) -> Generation:
+    async def generate(self, request: GenerateRequest, *, on_text: OnText | None = None) -> Generation:
         self._check_open()
         completions = tuple(finished(self._text(request, k), request.sampling) for k in range(request.n))
+        if on_text is not None:
+            on_text(completions[0].text)
         prompt = _prompt_tokens(request.messages)
         return Generation(completions, Usage(1, prompt, prompt, sum(c.tokens for c in completions)))
 
@@ -239,6 +242,7 @@ def _name_of(script: Replies | Scores | None) -> str:
 
 def _digest(messages: Sequence[Message], *rest: str | int) -> bytes:
     parts = [*(f"{m.role}\x1f{m.content}" for m in messages), *map(str, rest)]
+    parts += [image.sha256 for m in messages for image in m.images]
     return hashlib.blake2b("\x1e".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 

@@ -19,6 +19,7 @@ from personae.core import ModelError
 from personae.models._native import Batch, NativeContext, NativeModel, Shape
 from personae.models._protocol import Completion, FinishReason, Sampling
 from personae.models._sampling import PENALISED
+from personae.models._telling import Teller
 
 Chunk: TypeAlias = tuple[int, ...]
 
@@ -86,8 +87,9 @@ class Generator:
         stop: Sequence[str] = (),
         cancelled: Callable[[], bool] = lambda: False,
         most_threads: int | None = None,
+        teller: Teller | None = None,
     ) -> Generated:
-        """Continue a prompt given as token ids, one chunk per message.
+        """Continue a prompt given as token ids, one chunk per message; `teller` hears the text as it grows.
 
         Raises:
             ModelError: the prompt leaves no room in the context, or the call was cancelled.
@@ -107,9 +109,11 @@ class Generator:
             sampler.remember(token for chunk in chunks for token in chunk)
             slot, prefilled = self._prefill(chunks, cancelled)
             limit = min(sampling.max_tokens, room)
-            text, reason, count = self._continue(slot, length, sampler, limit, stop, cancelled)
+            text, reason, count = self._continue(slot, length, sampler, limit, stop, cancelled, teller)
         finally:
             sampler.free()
+        if teller is not None:
+            teller.ended(text)
         if not text.strip():
             reason = "empty"
         return Generated(Completion(text, reason, count), prefilled)
@@ -171,6 +175,7 @@ class Generator:
         limit: int,
         stop: Sequence[str],
         cancelled: Callable[[], bool],
+        teller: Teller | None = None,
     ) -> tuple[str, FinishReason, int]:
         stops = [text.encode() for text in stop if text]
         reach = max((len(text) for text in stops), default=0)
@@ -186,6 +191,8 @@ class Generator:
                 hits = [hit for text in stops if (hit := written.find(text, max(0, tail))) >= 0]
                 if hits:
                     return _text(written[: min(hits)]), "stop", count + 1
+            if teller is not None:
+                teller.grown(_text(written))
             if count + 1 == limit:
                 break
             if cancelled():

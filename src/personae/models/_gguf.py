@@ -37,6 +37,7 @@ from personae.models._protocol import (
     Embeddings,
     GenerateRequest,
     Generation,
+    OnText,
     OptionScores,
     ScoreRequest,
     Usage,
@@ -44,6 +45,7 @@ from personae.models._protocol import (
 from personae.models._sequences import SequenceEngine
 from personae.models._server import EngineServer, loopback_server
 from personae.models._shown import PromptForm
+from personae.models._telling import Teller
 from personae.models._tree import Prompt, Scores
 from personae.models._weights import known_sha256, score_copy, scored_as
 from personae.models._writer import PromptWriter
@@ -186,7 +188,7 @@ class GgufModel:
         """What the model will get, options one a line."""
         return self.prompt_form.show(request)
 
-    async def generate(self, request: GenerateRequest) -> Generation:
+    async def generate(self, request: GenerateRequest, *, on_text: OnText | None = None) -> Generation:
         """Continue a chat.
 
         With a JSON schema the engine masks every token that would leave it. A schema together with a prefill is not
@@ -205,9 +207,12 @@ class GgufModel:
                 hint="Shorten the persona or the conversation, or open the model with a larger context.",
             )
 
+        stops = (*request.sampling.stop, *self.template.stop)
+        teller = Teller(on_text, asyncio.get_running_loop(), stops) if on_text is not None and request.n == 1 else None
+
         async def answer(index: int) -> tuple[Completion, int]:
             seed = derive_seed(request.seed, "generate", request.replicate, index)
-            return await self._lanes.call(lambda lane, stop: self._complete(request, chunks, seed, lane, stop))
+            return await self._lanes.call(lambda lane, stop: self._complete(request, chunks, seed, lane, stop, teller))
 
         if self._mode == "exact":
             answers = [await answer(index) for index in range(request.n)]
@@ -266,17 +271,34 @@ class GgufModel:
             self._weights = self._server = self._scorer = self._vocabulary = None
 
     def _complete(
-        self, request: GenerateRequest, chunks: Sequence[tuple[int, ...]], seed: int, lane: int, stop: threading.Event
+        self,
+        request: GenerateRequest,
+        chunks: Sequence[tuple[int, ...]],
+        seed: int,
+        lane: int,
+        stop: threading.Event,
+        teller: Teller | None,
     ) -> tuple[Completion, int]:
         stops = (*request.sampling.stop, *self.template.stop)
         schema = request.json_schema if not request.prefill else None
         if self._mode == "exact" and schema is None:
             made = self._generation_engine(lane).generate(
-                chunks, request.sampling, seed=seed, stop=stops, cancelled=stop.is_set, most_threads=self._share()
+                chunks,
+                request.sampling,
+                seed=seed,
+                stop=stops,
+                cancelled=stop.is_set,
+                most_threads=self._share(),
+                teller=teller,
             )
             return made.completion, made.prefilled
         ids = [token for chunk in chunks for token in chunk]
-        return self._serving_engine().complete(ids, request.sampling, seed=seed, stop=stops, schema=schema)
+        completion, prefilled = self._serving_engine().complete(
+            ids, request.sampling, seed=seed, stop=stops, schema=schema
+        )
+        if teller is not None:
+            teller.ended(completion.text)
+        return completion, prefilled
 
     def _share(self) -> int:
         """Cores for each of those who are inside."""

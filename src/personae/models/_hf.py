@@ -35,11 +35,13 @@ from personae.models._protocol import (
     Embeddings,
     GenerateRequest,
     Generation,
+    OnText,
     OptionScores,
     ScoreRequest,
     Usage,
 )
 from personae.models._shown import PromptForm
+from personae.models._telling import Teller
 from personae.models._tree import Prompt, Scores
 from personae.models._weights import known_sha256
 from personae.models._writer import PromptWriter
@@ -216,7 +218,7 @@ class HfModel:
         """Token ids that the model will get, one group per message; the last opens the model's turn."""
         return self._writer.turns(request)
 
-    async def generate(self, request: GenerateRequest) -> Generation:
+    async def generate(self, request: GenerateRequest, *, on_text: OnText | None = None) -> Generation:
         """Continue a chat. With a JSON schema every token that would leave it is masked, a prefill included.
 
         Raises:
@@ -232,6 +234,8 @@ class HfModel:
                 hint="Shorten the persona or the conversation, or open the model with a larger context.",
             )
         rows = [self._row(request, prompt, index) for index in range(request.n)]
+        if on_text is not None and request.n == 1:
+            rows[0].teller = Teller(on_text, asyncio.get_running_loop(), rows[0].stop)
         if self._mode == "exact":
             answers = [await self._alone(row) for row in rows]
         else:

@@ -18,6 +18,7 @@ from personae.models._hf_files import HfTokenizer
 from personae.models._hf_net import Flow, Net, Past, left_padded
 from personae.models._protocol import Completion, FinishReason, Sampling
 from personae.models._sampling import draw
+from personae.models._telling import Teller
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,6 +39,7 @@ class Row:
     text: str = ""
     reason: FinishReason | None = None
     cancelled: Callable[[], bool] = lambda: False
+    teller: Teller | None = None
 
     @property
     def limit(self) -> int:
@@ -47,6 +49,8 @@ class Row:
     def completion(self) -> Completion:
         """What came out."""
         reason: FinishReason = self.reason or "length"
+        if self.teller is not None:
+            self.teller.ended(self.text)
         if not self.text.strip():
             reason = "empty"
         return Completion(self.text, reason, len(self.written))
@@ -110,6 +114,8 @@ def _take(row: Row, token: int, tokenizer: HfTokenizer, ends: frozenset[int]) ->
         row.reason = "stop"
     elif len(row.written) >= row.limit:
         row.reason = "length"
+    if row.teller is not None and row.reason is None:
+        row.teller.grown(row.text)
 
 
 def _rows_of(past: Past, rows: list[int]) -> Past:

@@ -18,21 +18,11 @@ import time
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
-from personae.core import (
-    CapabilityError,
-    EndpointError,
-    MissingDependencyError,
-    ModelError,
-    ReplyError,
-    derive_seed,
-    sha256_hex,
-)
-from personae.models._admission import Admission, Clock, Limits, Sleep
-from personae.models._keys import api_key as key_from_environment
-from personae.models._keys import redact, remember_secret
+from personae.core import CapabilityError, InputError, MissingDependencyError, ReplyError, derive_seed
+from personae.models._admission import Clock, Limits, Sleep
+from personae.models._keys import remember_secret
 from personae.models._labels import LABELS_VERSION, LabelShares, label_messages, label_shares, pooled_logprobs
 from personae.models._neutral import NEUTRALISE_VERSION, neutralise
 from personae.models._protocol import (
@@ -43,33 +33,28 @@ from personae.models._protocol import (
     FinishReason,
     GenerateRequest,
     Generation,
+    OnText,
     OptionScores,
     ScoreRequest,
     Usage,
 )
 from personae.models._replies import (
     Choice,
-    excerpt,
-    read_body,
+    TopToken,
     read_chat,
     read_echo,
-    read_retry_after,
     read_top_tokens,
     read_usage,
     read_vectors,
 )
 from personae.models._requests import estimate_tokens
-from personae.models._shown import MESSAGES, PromptForm, wire_messages
+from personae.models._shown import MESSAGES, PromptForm, WireMessage, wire_messages
 from personae.models._structured import read_json
+from personae.models._transport import DEFAULT_URL, StatusError, Transport
 from personae.models._wrapper import current_notes
-
-if TYPE_CHECKING:
-    from openai import APIStatusError, AsyncOpenAI
 
 ScoreMethod: TypeAlias = Literal["auto", "echo", "labels"]
 
-DEFAULT_URL: Final = "https://api.openai.com/v1"
-_TRANSIENT: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _UNSUPPORTED: Final = frozenset({400, 404, 405, 422, 501})
 _TOP_TOKENS: Final = 20
 _FEW_TOP_TOKENS: Final = 5
@@ -83,7 +68,8 @@ class OpenAIModel:
 
     Args:
         name: what the endpoint calls the model.
-        base_url: without secrets; `/v1` is added to a bare host.
+        base_url: without secrets; `/v1` is added to a bare host. Several, for servers of the same model: calls are
+            balanced over them, and one that cannot be reached is left alone for a while.
         api_key: default: `PERSONAE_API_KEY`, else `OPENAI_API_KEY`, from the environment.
         limits: admission limits.
         seed: of the retry jitter.
@@ -99,7 +85,7 @@ class OpenAIModel:
     def __init__(
         self,
         name: str,
-        base_url: str = DEFAULT_URL,
+        base_url: str | Sequence[str] = DEFAULT_URL,
         *,
         api_key: str | None = None,
         limits: Limits | None = None,
@@ -114,26 +100,31 @@ class OpenAIModel:
         if api_key is not None:
             remember_secret(api_key)
         self._name = name
-        parts = urlsplit(base_url)
-        self._url = parts._replace(path=parts.path.rstrip("/") or "/v1", query="", fragment="").geturl()
-        self._query = dict(parse_qsl(parts.query))
-        self._given_url = base_url
-        self._key = api_key
+        self._given = (base_url,) if isinstance(base_url, str) else tuple(base_url)
+        if not self._given:
+            raise InputError(f"the endpoint of {name!r} has no address.", hint="Give at least one base URL.")
         self._limits = limits or Limits()
-        self._admission = Admission(self._limits, seed=seed, clock=clock, sleep=sleep)
+        self._transport = Transport(
+            name, self._given, key=api_key, limits=self._limits, seed=seed, clock=clock, sleep=sleep
+        )
         self._score_method: ScoreMethod = score_method
         self._rotations = rotations
         self._echoes = {"auto": None, "echo": True, "labels": False}[score_method]
         self._top_tokens = _TOP_TOKENS
-        self._client: AsyncOpenAI | None = None
-        self._client_loop: asyncio.AbstractEventLoop | None = None
-        self._alive = False
         self._one_by_one = False
-        self._open = True
+
+    @property
+    def _url(self) -> str:
+        return self._transport.url
+
+    @property
+    def _hosted(self) -> bool:
+        """The hosted API knows some words that other servers do not, and the other way round."""
+        return self._given == (DEFAULT_URL,)
 
     @property
     def reference(self) -> str:
-        return f"openai:{self._name}" if self._given_url == DEFAULT_URL else f"openai:{self._name}@{self._given_url}"
+        return f"openai:{self._name}" if self._hosted else f"openai:{self._name}@{','.join(self._given)}"
 
     @property
     def fingerprint(self) -> Mapping[str, str | int | float | bool]:
@@ -141,7 +132,7 @@ class OpenAIModel:
             "kind": "openai",
             "name": self._name,
             "url": self._url,
-            "query": json.dumps(self._query, sort_keys=True),
+            "query": json.dumps(dict(self._transport.query), sort_keys=True),
             "neutralise": NEUTRALISE_VERSION,
             "labels": LABELS_VERSION,
             "score_method": self._score_method,
@@ -150,7 +141,7 @@ class OpenAIModel:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        return frozenset({Capability.GENERATE, Capability.SCORE, Capability.EMBED})
+        return frozenset({Capability.GENERATE, Capability.SCORE, Capability.EMBED, Capability.IMAGES})
 
     @property
     def determinism(self) -> Determinism:
@@ -158,7 +149,7 @@ class OpenAIModel:
 
     @property
     def parallel(self) -> int:
-        return self._limits.parallel
+        return self._limits.parallel * len(self._given)
 
     def count_tokens(self, text: str) -> int:
         return estimate_tokens(text)
@@ -171,10 +162,16 @@ class OpenAIModel:
     def show_prompt(self, request: GenerateRequest | ScoreRequest) -> str:
         return self.prompt_form.show(request)
 
-    async def generate(self, request: GenerateRequest) -> Generation:
+    async def generate(self, request: GenerateRequest, *, on_text: OnText | None = None) -> Generation:
+        """Continue a chat; with `on_text` a single continuation is heard as it is written."""
         messages, count = wire_messages(request.messages, request.prefill, system_default=request.system_default)
         current_notes().neutralised += count
-        choices, usage = await self._chat_choices(request, messages)
+        if on_text is not None and request.n == 1:
+            choices, usage = await self._streamed(request, messages, on_text)
+        else:
+            choices, usage = await self._chat_choices(request, messages)
+            if on_text is not None:
+                on_text(choices[0].text)
         # The endpoint counts tokens of the whole reply only.
         counted = usage.generated if len(choices) == 1 else None
         completions = tuple(_completion(c, request, counted) for c in choices[: request.n])
@@ -201,24 +198,37 @@ class OpenAIModel:
         clean = [neutralise(t) for t in texts]
         current_notes().neutralised += sum(c.count for c in clean)
         body = {"model": self._name, "input": [c.text for c in clean], "encoding_format": "float"}
-        reply = await self._supported("/embeddings", body, "embeddings")
-        return Embeddings(read_vectors(reply, self._url, len(texts)), read_usage(reply, "".join(texts), ""))
+
+        def read(reply: dict[str, Any]) -> Embeddings:
+            return Embeddings(read_vectors(reply, self._url, len(texts)), read_usage(reply, "".join(texts), ""))
+
+        try:
+            return await self._transport.post("/embeddings", body, read)
+        except StatusError as error:
+            if error.status in {404, 405, 501}:
+                raise CapabilityError(
+                    f"{self._url!r} offers no embeddings for {self._name!r}: {error.message}"
+                ) from error
+            raise
 
     def session(self, unit: str) -> AbstractAsyncContextManager[None]:
         del unit
         return nullcontext()
 
     async def close(self) -> None:
-        self._open = False
-        client, self._client = self._client, None
-        if client is not None and self._client_loop is asyncio.get_running_loop():
-            await client.close()
+        await self._transport.close()
 
     # Generation ------------------------------------------------------------------------------------------------------
 
-    async def _chat_choices(
-        self, request: GenerateRequest, messages: list[dict[str, str]]
+    async def _streamed(
+        self, request: GenerateRequest, messages: list[WireMessage], on_text: OnText
     ) -> tuple[list[Choice], Usage]:
+        body = {**self._chat_body(request, messages), "seed": _wire_seed(request, 0)}
+        told = await self._transport.stream("/chat/completions", body, on_text, prefix=_prefix(messages))
+        reply = told.body()
+        return read_chat(reply, self._url), read_usage(reply, json.dumps(messages), told.text)
+
+    async def _chat_choices(self, request: GenerateRequest, messages: list[WireMessage]) -> tuple[list[Choice], Usage]:
         """At least `n` choices. Servers that give fewer than asked, or refuse `n`, are asked again."""
         body = self._chat_body(request, messages)
         choices: list[Choice] = []
@@ -227,21 +237,27 @@ class OpenAIModel:
             missing = 1 if self._one_by_one else request.n - len(choices)
             asked = {**body, "seed": _wire_seed(request, len(choices))}
             try:
-                reply = await self._post("/chat/completions", asked if missing == 1 else {**asked, "n": missing})
-            except _StatusError as error:
+                got, used = await self._chat(asked if missing == 1 else {**asked, "n": missing}, messages)
+            except StatusError as error:
                 if missing == 1 or error.status not in _UNSUPPORTED:
                     raise
-                reply = await self._post("/chat/completions", asked)
+                got, used = await self._chat(asked, messages)
                 self._one_by_one = True  # it answered once `n` was left out
-            got = read_chat(reply, self._url)
             choices.extend(got)
-            usage += read_usage(reply, json.dumps(messages), "".join(c.text for c in got))
+            usage += used
         return choices, usage
 
-    def _chat_body(self, request: GenerateRequest, messages: list[dict[str, str]]) -> dict[str, Any]:
+    async def _chat(self, body: dict[str, Any], messages: list[WireMessage]) -> tuple[list[Choice], Usage]:
+        def read(reply: dict[str, Any]) -> tuple[list[Choice], Usage]:
+            got = read_chat(reply, self._url)
+            return got, read_usage(reply, json.dumps(messages), "".join(c.text for c in got))
+
+        return await self._transport.post("/chat/completions", body, read, prefix=_prefix(messages))
+
+    def _chat_body(self, request: GenerateRequest, messages: list[WireMessage]) -> dict[str, Any]:
         s = request.sampling
         # Newer hosted models know only the second name, other servers only the first.
-        limit = "max_completion_tokens" if self._url == DEFAULT_URL else "max_tokens"
+        limit = "max_completion_tokens" if self._hosted else "max_tokens"
         body: dict[str, Any] = {
             "model": self._name,
             "messages": messages,
@@ -254,7 +270,7 @@ class OpenAIModel:
         # Not part of the common dialect: sent only when asked for, so that strict servers do not refuse.
         extras = {"top_k": (s.top_k, 0), "min_p": (s.min_p, 0.0), "repeat_penalty": (s.repeat_penalty, 1.0)}
         body.update({name: value for name, (value, neutral) in extras.items() if value != neutral})
-        if request.prefill and self._url != DEFAULT_URL:
+        if request.prefill and not self._hosted:
             body |= {"add_generation_prompt": False, "continue_final_message": True}
         if request.json_schema is not None:
             schema = json.loads(json.dumps(request.json_schema, default=dict))
@@ -266,15 +282,16 @@ class OpenAIModel:
     async def _probe_echo(self) -> bool:
         """Does the completions endpoint give log-probabilities of the prompt?"""
         text = "One two three"
+        body = _echo_body(self._name, text)
         try:
-            reply = await self._post("/completions", _echo_body(self._name, text))
-            return read_echo(reply, self._url, 3, len(text)) is not None
-        except _StatusError as error:
+            found = await self._transport.post("/completions", body, lambda r: read_echo(r, self._url, 3, len(text)))
+        except StatusError as error:
             if error.status in _UNSUPPORTED:
                 return False
             raise
         except ReplyError:
             return False
+        return found is not None
 
     async def _score_by_echo(self, request: ScoreRequest) -> OptionScores:
         prefix, count = _transcript(request)
@@ -284,14 +301,18 @@ class OpenAIModel:
             clean = neutralise(option)
             current_notes().neutralised += clean.count
             text = f"{prefix} {clean.text.strip()}"
-            reply = await self._post("/completions", _echo_body(self._name, text))
-            found = read_echo(reply, self._url, len(prefix), len(text))
+
+            def read(reply: dict[str, Any]) -> tuple[tuple[float, int] | None, Usage]:
+                return read_echo(reply, self._url, len(prefix), len(text)), read_usage(reply, text, "")
+
+            body = _echo_body(self._name, text)
+            found, used = await self._transport.post("/completions", body, read, prefix=prefix)
             if found is None:
                 raise CapabilityError(
                     f"{self._url!r} does not echo log-probabilities of the prompt.",
                     hint="Use score_method='auto' (or 'labels').",
                 )
-            return *found, read_usage(reply, text, "")
+            return *found, used
 
         scored = await _together([one(o) for o in request.options])
         return OptionScores(
@@ -323,123 +344,31 @@ class OpenAIModel:
         chat = label_messages(request.messages, request.options, rotation)
         messages, count = wire_messages(chat, "", system_default=request.system_default)
         current_notes().neutralised += count
-        limit = "max_completion_tokens" if self._url == DEFAULT_URL else "max_tokens"
+        limit = "max_completion_tokens" if self._hosted else "max_tokens"
         body: dict[str, Any] = {
             "model": self._name, "messages": messages, limit: 1, "temperature": 0.0, "seed": 0, "logprobs": True,
         }  # fmt: skip
+
+        def read(reply: dict[str, Any]) -> tuple[list[TopToken] | None, Usage]:
+            return read_top_tokens(reply, self._url), read_usage(reply, json.dumps(messages), "")
+
+        async def ask(top: int) -> tuple[list[TopToken] | None, Usage]:
+            asked = {**body, "top_logprobs": top}
+            return await self._transport.post("/chat/completions", asked, read, prefix=_prefix(messages))
+
         try:
-            reply = await self._post("/chat/completions", {**body, "top_logprobs": self._top_tokens})
-        except _StatusError as error:
+            top, used = await ask(self._top_tokens)
+        except StatusError as error:
             if error.status not in _UNSUPPORTED or self._top_tokens == _FEW_TOP_TOKENS:
                 raise
-            reply = await self._post("/chat/completions", {**body, "top_logprobs": _FEW_TOP_TOKENS})
+            top, used = await ask(_FEW_TOP_TOKENS)
             self._top_tokens = _FEW_TOP_TOKENS
-        top = read_top_tokens(reply, self._url)
         if not top:
             raise CapabilityError(
                 f"{self._url!r} gives no log-probabilities for {self._name!r}: closed questions cannot be scored.",
                 hint="Administer by free text instead, or use a local model.",
             )
-        return label_shares(top, len(request.options), rotation), read_usage(reply, json.dumps(messages), "")
-
-    # Transport -------------------------------------------------------------------------------------------------------
-
-    async def _supported(self, path: str, body: dict[str, Any], what: str) -> dict[str, Any]:
-        try:
-            return await self._post(path, body)
-        except _StatusError as error:
-            if error.status in {404, 405, 501}:
-                raise CapabilityError(f"{self._url!r} offers no {what} for {self._name!r}: {error.message}") from error
-            raise
-
-    async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        if not self._open:
-            raise ModelError(f"{self.reference!r} is closed.", hint="Open the model again.")
-        text = await self._admission.run(lambda timeout: self._send(path, body, timeout), sha256_hex([path, body]))
-        reply = read_body(text, self._url)
-        server = current_notes().server
-        for name in ("model", "system_fingerprint"):
-            if isinstance(reply.get(name), str):
-                server[name] = reply[name]
-        return reply
-
-    async def _send(self, path: str, body: dict[str, Any], timeout: float) -> str:  # noqa: ASYNC109
-        import openai
-
-        client = self._connected()
-        try:
-            # The SDK's own timeout is per read; a reply that trickles in would never end.
-            async with asyncio.timeout(timeout):
-                text = await client.post(path, cast_to=str, body=body, options={"timeout": timeout})
-        except (TimeoutError, openai.APITimeoutError) as error:
-            raise EndpointError(
-                f"{self._url!r} did not answer within {timeout:g} s.",
-                hint="The server may be overloaded: lower `parallel`, or raise `timeout`.",
-                transient=True,
-            ) from error
-        except openai.APIStatusError as error:
-            self._alive = True
-            raise self._status_error(error) from error
-        except openai.APIConnectionError as error:
-            cause = error.__cause__ or error
-            raise EndpointError(
-                f"cannot reach {self._url!r}: {redact(str(cause) or type(cause).__name__)}.",
-                hint="Is the server running, and is this its address? The URL is what follows '@' in the reference.",
-                # Nobody ever answered: a wrong address, which waiting does not mend.
-                transient=self._alive,
-            ) from error
-        except openai.OpenAIError as error:
-            raise EndpointError(f"{self._url!r}: {redact(str(error))}") from error
-        self._alive = True
-        return text
-
-    def _status_error(self, error: APIStatusError) -> _StatusError:
-        status = error.status_code
-        said = excerpt(error.response.text)
-        hint: str | None = None
-        transient = status in _TRANSIENT and "insufficient_quota" not in said
-        if status in {401, 403}:
-            hint = "Set the key of this endpoint in PERSONAE_API_KEY (or OPENAI_API_KEY)."
-        elif status == 404:
-            hint = f"Does this endpoint serve a model called {self._name!r}, and does its URL end where the API begins?"
-        elif status == 429:
-            hint = "The endpoint asks for fewer calls: lower `parallel` or set `rate`."
-        return _StatusError(
-            f"{self._url!r} answered with status {status}: {said!r}.",
-            hint=hint,
-            transient=transient,
-            retry_after=read_retry_after(error.response.headers, time.time()) if transient else None,
-            status=status,
-        )
-
-    def _connected(self) -> AsyncOpenAI:
-        """The SDK's client; its connections belong to one event loop."""
-        from openai import AsyncOpenAI
-
-        loop = asyncio.get_running_loop()
-        if self._client is None or self._client_loop is not loop:
-            key = self._key or key_from_environment() or "none"
-            self._client = AsyncOpenAI(
-                api_key=key, base_url=self._url, max_retries=0, timeout=self._limits.timeout, default_query=self._query
-            )
-            self._client_loop = loop
-        return self._client
-
-
-class _StatusError(EndpointError):
-    """An HTTP status that is not success."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str | None = None,
-        transient: bool = False,
-        retry_after: float | None = None,
-        status: int = 0,
-    ) -> None:
-        super().__init__(message, hint=hint, transient=transient, retry_after=retry_after)
-        self.status = status
+        return label_shares(top, len(request.options), rotation), used
 
 
 async def _together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
@@ -482,3 +411,8 @@ def _wire_seed(request: GenerateRequest, drawn: int) -> int:
     if request.replicate == 0 and drawn == 0 and 0 <= request.seed <= _SEED_MASK:
         return request.seed
     return derive_seed(request.seed, "wire", request.replicate, drawn) & _SEED_MASK
+
+
+def _prefix(messages: Sequence[WireMessage]) -> str:
+    """What calls of one persona have in common: the system message, and the first words after it."""
+    return "".join(str(m["content"]) for m in messages[:1])

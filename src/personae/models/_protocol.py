@@ -6,19 +6,25 @@ prompt or a cache key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from personae.core import InputError
 
 if TYPE_CHECKING:
     from personae.models._shown import PromptForm
 
 Role = Literal["system", "user", "assistant"]
+OnText: TypeAlias = Callable[[str], None]
+"""Gets the pieces of a text as it is written, on the event loop's thread"""
 FinishReason = Literal["stop", "length", "refused", "empty", "malformed"]
 Determinism = Literal["exact", "replay", "none"]
 
@@ -32,14 +38,59 @@ class Capability(StrEnum):
     ACTIVATIONS = "activations"
     INTERVENE = "intervene"
     TRAIN = "train"
+    IMAGES = "images"
+    """messages may carry pictures"""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture beside the text of a message, for endpoints that see.
+
+    Attributes:
+        data: bytes of the file.
+        media_type: such as `image/png`.
+    """
+
+    data: bytes = field(repr=False)
+    media_type: str
+
+    @property
+    def sha256(self) -> str:
+        """What stands for it in keys and logs."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    @classmethod
+    def read(cls, path: Path) -> Image:
+        """A picture file; its kind is told by its first bytes.
+
+        Raises:
+            InputError: not a PNG, JPEG, GIF or WebP file, or it cannot be read.
+        """
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise InputError(f"cannot read the picture {str(path)!r}: {error}.", hint="Check the path.") from error
+        for start, kind in _PICTURES:
+            if data.startswith(start) and (kind != "image/webp" or data[8:12] == b"WEBP"):
+                return cls(data, kind)
+        raise InputError(f"{str(path)!r} is no picture of a known kind.", hint="Give a PNG, JPEG, GIF or WebP file.")
+
+
+_PICTURES: Final = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"RIFF", "image/webp"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One chat message. Content is text only: nothing in it can ever become structure."""
+    """One chat message. Content is text: nothing in it can ever become structure. Images stand before it."""
 
     role: Role
     content: str
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +255,13 @@ class Model(Protocol):
         """What the model will really get, control tokens visible."""
         ...
 
-    async def generate(self, request: GenerateRequest) -> Generation: ...
+    async def generate(self, request: GenerateRequest, *, on_text: OnText | None = None) -> Generation:
+        """Continue a chat.
+
+        With `on_text` and n = 1 the answer is told in pieces as it is written, where an engine can, else in one piece;
+        together they are its text.
+        """
+        ...
 
     async def score_options(self, requests: Sequence[ScoreRequest]) -> tuple[OptionScores, ...]:
         """Score all requests of one group; shared prefixes are computed once. One group is one canonical shape."""

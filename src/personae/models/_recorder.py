@@ -13,6 +13,7 @@ from personae.models._protocol import (
     GenerateRequest,
     Generation,
     Model,
+    OnText,
     OptionScores,
     ScoreRequest,
     Usage,
@@ -28,7 +29,7 @@ from personae.models._requests import (
     write_option_scores,
     write_scores,
 )
-from personae.models._wrapper import CallNotes, ModelWrapper, start_notes
+from personae.models._wrapper import CallNotes, ModelWrapper, asked, start_notes
 
 
 class RecordedModel(ModelWrapper):
@@ -53,11 +54,12 @@ class RecordedModel(ModelWrapper):
             self._log.add_token_count(self.fingerprint_hash(), text, tokens)
         return tokens
 
-    async def generate(self, request: GenerateRequest) -> Generation:
+    async def generate(self, request: GenerateRequest, *, on_text: OnText | None = None) -> Generation:
         call = write_generate(self.fingerprint_hash(), request)
+        self._keep_pictures([request])
         notes, start = start_notes(), perf_counter()
         try:
-            answer = await self.inner.generate(request)
+            answer = await asked(self.inner, request, on_text)
         except PersonaeError as error:
             self._failed("generate", call, request.tags, error, notes, start)
             raise
@@ -79,6 +81,7 @@ class RecordedModel(ModelWrapper):
         if not requests:
             return ()
         call = write_scores(self.fingerprint_hash(), requests)
+        self._keep_pictures(requests)
         tags = _shared_tags(requests)
         notes, start = start_notes(), perf_counter()
         try:
@@ -121,6 +124,11 @@ class RecordedModel(ModelWrapper):
             notes=notes,
         )
         return answer
+
+    def _keep_pictures(self, requests: Sequence[GenerateRequest | ScoreRequest]) -> None:
+        for message in (m for r in requests for m in r.messages if m.images):
+            for picture in message.images:
+                self._log.add_picture(picture)
 
     def _failed(
         self,

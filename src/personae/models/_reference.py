@@ -5,6 +5,7 @@
     hf:PATH                    a Hugging Face model folder, in process, in float32 torch
     hf:smollm2                 the embedded model in float32 torch (made from its weights on first use)
     openai:NAME@URL            an OpenAI-compatible endpoint; without @URL the hosted API
+    openai:NAME@URL1,URL2      several servers of one model: calls are balanced over them
     fake:scripted|statistical|echo
     replay:RUN_DIR             answers from the call log of a run
     replay:RUN_DIR#REFERENCE   the same, when the run used several models
@@ -192,17 +193,16 @@ def _open_openai(rest: str, mode: ShapeMode) -> Model:
     from personae.models._http import DEFAULT_URL, OpenAIModel
 
     name, at, url = rest.partition("@http")
-    if at:
-        url = check_url(f"http{url}")
-    elif "@" in rest and re.search(r"[:/.]|localhost", rest.rpartition("@")[2]):
+    if not at and "@" in rest and re.search(r"[:/.]|localhost", rest.rpartition("@")[2]):
         given = _safe(f"//{rest.rpartition('@')[2]}")[2:]
         raise InputError(
             f"the endpoint URL is {given!r}, expected http:// or https:// and a host.",
             hint="Example: openai:my-model@http://127.0.0.1:8080/v1",
         )
+    urls = [check_url(part) for part in f"http{url}".split(",")] if at else [DEFAULT_URL]
     if not name:
         raise InputError("the reference names no model.", hint="Write openai:NAME@URL, or openai:NAME.")
-    return OpenAIModel(name, url if at else DEFAULT_URL)
+    return OpenAIModel(name, urls)
 
 
 def _open_replay(rest: str, mode: ShapeMode) -> Model:

@@ -27,6 +27,7 @@ from personae.models._protocol import (
     Embeddings,
     GenerateRequest,
     Generation,
+    OnText,
     OptionScores,
     ScoreRequest,
 )
@@ -106,9 +107,12 @@ class ReplayModel:
     def show_prompt(self, request: GenerateRequest | ScoreRequest) -> str:
         return self._form.show(request)
 
-    async def generate(self, request: GenerateRequest) -> Generation:
+    async def generate(self, request: GenerateRequest, *, on_text: OnText | None = None) -> Generation:
         call = write_generate(self._model, request)
-        return read_generation(self._find("generate", call, request.tags), call=call.key, cached=True)
+        answer = read_generation(self._find("generate", call, request.tags), call=call.key, cached=True)
+        if on_text is not None:
+            on_text(answer.text)
+        return answer
 
     async def score_options(self, requests: Sequence[ScoreRequest]) -> tuple[OptionScores, ...]:
         if not requests:

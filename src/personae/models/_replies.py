@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from personae.models._protocol import FinishReason, Usage
 from personae.models._requests import estimate_tokens
 
 _EXCERPT: Final = 160
+_PAGE: Final = "a web page"
 _HINT: Final = "Is the URL really that of an OpenAI-compatible API (it often ends in /v1)?"
 _FINISH: Final[Mapping[str, FinishReason]] = {
     "stop": "stop",
@@ -55,7 +56,7 @@ def read_body(text: str, url: str) -> dict[str, Any]:
     """
     start = text.lstrip()[:15].lower()
     if start.startswith(("<!doctype", "<html", "<?xml")):
-        raise nonsense(url, "a web page", text)
+        raise nonsense(url, _PAGE, text)
     try:
         body = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -172,9 +173,57 @@ def read_retry_after(headers: Mapping[str, str], now: float) -> float | None:
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
+@dataclass(slots=True)
+class StreamedChat:
+    """A chat completion put together from its events."""
+
+    text: str = ""
+    refusal: str = ""
+    finish_reason: str | None = None
+    head: dict[str, Any] = field(default_factory=dict[str, Any])
+    """id, model and usage, as a whole reply has them"""
+
+    def take(self, event: Any, url: str) -> str:
+        """Add an event; returns the text that came with it.
+
+        Raises:
+            ReplyError: an event of another shape, or one that says that something went wrong.
+        """
+        if not isinstance(event, dict):
+            raise nonsense(url, "an event that is not an object", str(event))
+        if event.get("error"):
+            raise nonsense(url, "an error in its stream", json.dumps(event["error"], default=str))
+        self.head |= {name: event[name] for name in ("id", "model", "system_fingerprint", "usage") if event.get(name)}
+        choices = event.get("choices")
+        if not isinstance(choices, list):
+            raise nonsense(url, "an event without choices", json.dumps(event, default=str))
+        if not choices:
+            return ""  # the last event of many servers holds the usage alone
+        choice = choices[0]
+        delta = choice.get("delta") if isinstance(choice, dict) else None
+        if not isinstance(delta, dict):
+            raise nonsense(url, "an event without a delta", json.dumps(event, default=str))
+        if isinstance(choice.get("finish_reason"), str):
+            self.finish_reason = choice["finish_reason"]
+        if isinstance(delta.get("refusal"), str):
+            self.refusal += delta["refusal"]
+        piece = delta.get("content")
+        if not isinstance(piece, str):
+            return ""
+        self.text += piece
+        return piece
+
+    def body(self) -> dict[str, Any]:
+        """As a server that does not stream would have answered."""
+        message = {"content": self.text, "refusal": self.refusal or None}
+        return {**self.head, "choices": [{"message": message, "finish_reason": self.finish_reason}]}
+
+
 def nonsense(url: str, what: str, text: str) -> ReplyError:
-    """The error for a reply that cannot be used, with an excerpt."""
-    return ReplyError(f"{url!r} answered {what}: {excerpt(text)!r}.", hint=_HINT)
+    """The error for a reply that cannot be used, with an excerpt. A web page stays one however often it is asked."""
+    return ReplyError(
+        f"{url!r} answered {what}: {excerpt(text)!r}.", hint=_HINT, transient=what != _PAGE, fault=f"reply: {what}"
+    )
 
 
 def excerpt(text: str) -> str:

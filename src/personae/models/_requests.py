@@ -25,6 +25,7 @@ from personae.models._protocol import (
     Embeddings,
     GenerateRequest,
     Generation,
+    Image,
     Message,
     OptionScores,
     Sampling,
@@ -78,7 +79,7 @@ def write_scores(fingerprint: str, requests: Sequence[ScoreRequest]) -> WrittenC
     items = [
         {
             "condition": r.condition,
-            "messages": [[m.role, m.content] for m in r.messages[shared:]],
+            "messages": [_pair(m) for m in r.messages[shared:]],
             "prefill": r.prefill,
             "system_default": r.system_default,
             **({} if same_options else {"options": r.options}),
@@ -87,7 +88,7 @@ def write_scores(fingerprint: str, requests: Sequence[ScoreRequest]) -> WrittenC
     ]
     body: dict[str, Any] = {"requests": items}
     if requests:
-        body["shared_messages"] = [[m.role, m.content] for m in requests[0].messages[:shared]]
+        body["shared_messages"] = [_pair(m) for m in requests[0].messages[:shared]]
         if same_options:
             body["shared_options"] = requests[0].options
     return _written(fingerprint, "score_options", body)
@@ -98,13 +99,13 @@ def write_embed(fingerprint: str, texts: Sequence[str]) -> WrittenCall:
     return _written(fingerprint, "embed", {"texts": list(texts)})
 
 
-def read_generate(text: str) -> GenerateRequest:
-    """The generate request whose stored form is `text` (tags are kept elsewhere)."""
+def read_generate(text: str, pictures: Mapping[str, bytes] | None = None) -> GenerateRequest:
+    """The generate request whose stored form is `text` (tags and pictures are kept elsewhere)."""
     body = json.loads(text)
     sampling = dict(body["sampling"])
     sampling["stop"] = tuple(sampling["stop"])
     return GenerateRequest(
-        messages=_messages(body["messages"]),
+        messages=_messages(body["messages"], pictures or {}),
         sampling=Sampling(**sampling),
         seed=body["seed"],
         n=body["n"],
@@ -116,13 +117,13 @@ def read_generate(text: str) -> GenerateRequest:
     )
 
 
-def read_scores(text: str) -> tuple[ScoreRequest, ...]:
+def read_scores(text: str, pictures: Mapping[str, bytes] | None = None) -> tuple[ScoreRequest, ...]:
     """The group of score requests whose stored form is `text`."""
     body = json.loads(text)
     shared = body.get("shared_messages", [])
     return tuple(
         ScoreRequest(
-            messages=_messages([*shared, *item["messages"]]),
+            messages=_messages([*shared, *item["messages"]], pictures or {}),
             options=tuple(item.get("options", body.get("shared_options", ()))),
             prefill=item["prefill"],
             system_default=item["system_default"],
@@ -209,7 +210,13 @@ def _sealed(fingerprint: str, verb: Verb, request: str, parts: tuple[str, ...]) 
 
 @lru_cache(maxsize=1024)
 def _message_json(message: Message) -> str:
-    return _encode([message.role, message.content])
+    return _encode(_pair(message))
+
+
+def _pair(message: Message) -> list[Any]:
+    """A message as it is stored: role, content, and what stands for its pictures."""
+    pair: list[Any] = [message.role, message.content]
+    return [*pair, [[i.media_type, i.sha256] for i in message.images]] if message.images else pair
 
 
 @lru_cache(maxsize=256)
@@ -244,8 +251,21 @@ def _shared_messages(requests: Sequence[ScoreRequest]) -> int:
     return count
 
 
-def _messages(pairs: Sequence[Sequence[Any]]) -> tuple[Message, ...]:
-    return tuple(Message(role, content) for role, content in pairs)
+def _messages(pairs: Sequence[Sequence[Any]], pictures: Mapping[str, bytes]) -> tuple[Message, ...]:
+    return tuple(
+        Message(pair[0], pair[1], tuple(Image(pictures[sha], kind) for kind, sha in (pair[2] if len(pair) > 2 else ())))
+        for pair in pairs
+    )
+
+
+def pictures_in(text: str) -> tuple[str, ...]:
+    """sha256 of the pictures that a stored request names."""
+    if '"image/' not in text:
+        return ()
+    body = json.loads(text)
+    pairs = [*body.get("messages", ()), *body.get("shared_messages", ())]
+    pairs += [pair for item in body.get("requests", ()) for pair in item["messages"]]
+    return tuple(dict.fromkeys(sha for pair in pairs if len(pair) > 2 for _, sha in pair[2]))
 
 
 def _usage(usage: Usage) -> list[int]:

@@ -26,6 +26,7 @@ from personae.models._protocol import (
     GenerateRequest,
     Generation,
     Model,
+    OnText,
     OptionScores,
     ScoreRequest,
     Usage,
@@ -164,10 +165,12 @@ class StatisticalModel:
     def show_prompt(self, request: GenerateRequest | ScoreRequest) -> str:
         return self.prompt_form.show(request)
 
-    async def generate(self, request: GenerateRequest) -> Generation:
+    async def generate(self, request: GenerateRequest, *, on_text: OnText | None = None) -> Generation:
         """Lines of made-up words; each word is copied from the partner's last line with the planted probability."""
         self._check_open()
         completions = tuple(finished(self._line(request, k), request.sampling) for k in range(request.n))
+        if on_text is not None:
+            on_text(completions[0].text)
         return Generation(completions, Usage(1, 0, 0, sum(c.tokens for c in completions)))
 
     async def score_options(self, requests: Sequence[ScoreRequest]) -> tuple[OptionScores, ...]:

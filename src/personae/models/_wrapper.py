@@ -16,6 +16,7 @@ from personae.models._protocol import (
     GenerateRequest,
     Generation,
     Model,
+    OnText,
     OptionScores,
     ScoreRequest,
 )
@@ -30,6 +31,8 @@ class CallNotes:
     attempt: int = 1
     neutralised: int = 0
     server: dict[str, str] = field(default_factory=dict[str, str])
+    faults: dict[str, int] = field(default_factory=dict[str, int])
+    """failed tries by kind"""
 
 
 _current: Final[ContextVar[CallNotes | None]] = ContextVar("personae_call_notes", default=None)
@@ -91,8 +94,8 @@ class ModelWrapper:
     def show_prompt(self, request: GenerateRequest | ScoreRequest) -> str:
         return self.inner.show_prompt(request)
 
-    async def generate(self, request: GenerateRequest) -> Generation:
-        return await self.inner.generate(request)
+    async def generate(self, request: GenerateRequest, *, on_text: OnText | None = None) -> Generation:
+        return await asked(self.inner, request, on_text)
 
     async def score_options(self, requests: Sequence[ScoreRequest]) -> tuple[OptionScores, ...]:
         return await self.inner.score_options(requests)
@@ -105,6 +108,11 @@ class ModelWrapper:
 
     async def close(self) -> None:
         await self.inner.close()
+
+
+async def asked(model: Model, request: GenerateRequest, on_text: OnText | None) -> Generation:
+    """Ask a model, with somebody listening or not."""
+    return await (model.generate(request) if on_text is None else model.generate(request, on_text=on_text))
 
 
 def unwrap(model: Model) -> Model:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
+from personae.core import CapabilityError
 from personae.models._jinja import Template
 from personae.models._prompt import Content, Control, Segment, Tokenizer, content_ids
 from personae.models._protocol import GenerateRequest, ScoreRequest
@@ -22,7 +23,15 @@ class PromptWriter:
         self._pieces: dict[Segment, Ids] = {}
 
     def turns(self, request: GenerateRequest | ScoreRequest) -> tuple[Ids, ...]:
-        """Token ids that the model will get, one group per message; the last opens the model's turn."""
+        """Token ids that the model will get, one group per message; the last opens the model's turn.
+
+        Raises:
+            CapabilityError: a message carries a picture.
+        """
+        if any(message.images for message in request.messages):
+            raise CapabilityError(
+                "this engine reads text only, and a message carries a picture.", hint="Use an endpoint that sees."
+            )
         turns = self._template.turns(request.messages, prefill=request.prefill, system_default=request.system_default)
         return tuple(tuple(token for segment in turn for token in self._ids(segment)) for turn in turns)
 

@@ -113,12 +113,21 @@ def _short(text: str, most: int = 300) -> str:
     return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
 
 
-def cost_section(usage: Mapping[str, Usage], timing: Mapping[str, float], *, note: str = "") -> Section:
+def cost_section(
+    usage: Mapping[str, Usage],
+    timing: Mapping[str, float],
+    *,
+    faults: Mapping[str, int] | None = None,
+    money: str = "",
+    note: str = "",
+) -> Section:
     """Calls, tokens and wall-clock seconds by stage.
 
     Args:
         usage: what each stage asked of the model.
         timing: wall seconds of each stage.
+        faults: tries that failed and were made again, by kind.
+        money: what it cost, in words; '' when nothing is said about it.
         note: money, machine load, or whatever else the reader should hold against the numbers.
     """
     rows: list[tuple[Cell, ...]] = []
@@ -131,7 +140,12 @@ def cost_section(usage: Mapping[str, Usage], timing: Mapping[str, float], *, not
     columns = ("Stage", "Calls", "Prompt tokens", "Computed", "Reused", "Generated", "Wall time")
     table = DataTable(columns, rows, "Cost by stage")
     lead = "Prompt tokens are what the prompts hold; computed ones are what the engine really worked through."
-    return Section("cost", "Cost", [table, *([Prose(note)] if note else [])], lead)
+    blocks: list[Block] = [table]
+    if faults:
+        by_count = sorted(faults.items(), key=lambda item: (-item[1], item[0]))
+        blocks.append(DataTable(("Fault", "Tries"), by_count, "Tries that failed on the way, and were made again"))
+    blocks += [Prose(text) for text in (money, note) if text]
+    return Section("cost", "Cost", blocks, lead)
 
 
 def _cost_row(stage: str, used: Usage | None, seconds: float | None) -> tuple[Cell, ...]:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from personae.core import (
     Boundary,
     CapabilityError,
+    EndpointDownError,
     FailureRow,
     MissingError,
     ModelError,
@@ -26,7 +27,7 @@ from personae.models import redact
 from personae.runs._units import Unit
 
 # No other unit would fare better: going on would only turn one mistake into a thousand failure rows.
-_FATAL: Final = (MissingError, StorageError, CapabilityError, VersionError, RunFailedError)
+_FATAL: Final = (MissingError, StorageError, CapabilityError, EndpointDownError, VersionError, RunFailedError)
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{6,}")
 _MESSAGE_LIMIT: Final = 2000
 

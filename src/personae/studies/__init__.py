@@ -3,7 +3,7 @@
 from personae.studies._base import Bench, Card, Claim, Stage, Study, StudySpec, register, studies
 from personae.studies._driver import Finished, Order, export_folder, overview, plan_of, report_run, run_study
 from personae.studies._pages import closing_sections, describe, opening_sections
-from personae.studies._preview import Previewed, Price, StagePreview, preview_study
+from personae.studies._preview import Previewed, StagePreview, preview_study
 
 # isort: split
 # Built-in studies come last: they import what stands above, like any study outside.
@@ -16,7 +16,6 @@ __all__ = [
     "Finished",
     "Order",
     "Previewed",
-    "Price",
     "Stage",
     "StagePreview",
     "Study",

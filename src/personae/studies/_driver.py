@@ -25,7 +25,7 @@ from personae.core import (
     UnknownKeyError,
 )
 from personae.formats import FORMATS, Export, Format, export_run
-from personae.models import Model, open_model, parse_reference, teach, wrap_model
+from personae.models import Bill, Model, open_model, parse_reference, teach, wrap_model
 from personae.reports import write_report
 from personae.runs import Caps, Run, Unit, Work, execute, open_run, progress_for
 from personae.studies._base import Bench, Stage, Study, StudySpec, studies
@@ -298,7 +298,10 @@ def overview(folder: Path) -> dict[str, Any]:
         tables = run.tables()
         rows = {name: tables.get(row.table, 0) for name, row in _COUNTED.items()}
         head = run.manifest.model_dump(mode="json") | {"state": run.state}
-        return {k: head.get(k) for k in _SHOWN} | rows | {"digest": run.digest()}
+        model = run.manifest.model
+        reference = str(model.get("reference", "")) if isinstance(model, Mapping) else str(model)
+        cost = {"cost": Bill.of(reference, run.usage).amount} if reference else {}
+        return {k: head.get(k) for k in _SHOWN} | rows | cost | {"digest": run.digest()}
 
 
 def report_run(folder: Path) -> Path:

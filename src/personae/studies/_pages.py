@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from personae.core import ConversationRow, FailureRow, FitRow, Measurement, PersonaRow, ResponseRow, TurnRow
-from personae.models import Usage
+from personae.models import Bill, Usage
 from personae.reports import (
     Block,
     DataTable,
@@ -71,7 +72,12 @@ def closing_sections(bench: Bench) -> list[Section]:
             units=run.count() + run.count(failed=True),
             limit=limit,
         ),
-        cost_section(usage_by_verb(bench), {"executing, all sessions": manifest.seconds}),
+        cost_section(
+            usage_by_verb(bench),
+            {"executing, all sessions": manifest.seconds},
+            faults=faults_by_kind(bench),
+            money=Bill.of(bench.reference, bench.run.usage).words,
+        ),
         environment_section(manifest),
         limits_section(bench.reference, dict(bench.model.fingerprint)),
     ]
@@ -85,6 +91,14 @@ def usage_by_verb(bench: Bench) -> dict[str, Usage]:
         verb = f"{record.verb}, from cache" if record.cached else record.verb
         out[verb] = out.get(verb, Usage(calls=0)) + record.usage
     return out
+
+
+def faults_by_kind(bench: Bench) -> dict[str, int]:
+    """Tries that failed on the way to an answer, by kind."""
+    out: Counter[str] = Counter()
+    for record in bench.run.calls.records():
+        out.update(record.faults)
+    return dict(out)
 
 
 def prompt_lookup(bench: Bench) -> Callable[[str | None], str | None]:

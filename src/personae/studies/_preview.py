@@ -8,20 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from personae.core import FailureRow, RunFailedError, derive_rng
+from personae.models import Price, price_of
 from personae.runs import Preview, Unit, estimate
 from personae.studies._base import Stage
 from personae.studies._driver import Job, Order, Say, opened
 
 _PILOT: Final = 4
 """units of a stage; fewer make the interval very wide, more make the preview long"""
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """Per million tokens, in whatever currency."""
-
-    prompt: float
-    generated: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +49,8 @@ class Previewed:
 
     folder: Path
     stages: tuple[StagePreview, ...]
+    reference: str
+    """of the model"""
 
     @property
     def total(self) -> Preview:
@@ -64,10 +59,12 @@ class Previewed:
 
     def lines(self, price: Price | None = None) -> list[str]:
         """What is left, by stage and in all."""
+        price = price or price_of(self.reference)
         untried = [s.stage for s in self.stages if s.left is None]
         name = f"total without {', '.join(untried)}" if untried else "total"
         head, *rest = _lines(self.total, price)
-        money = [] if price else ["  money: unknown; --price PROMPT,GENERATED, per million tokens, says it"]
+        unknown = "  money: unknown; --price PROMPT,GENERATED, per million tokens, says it"
+        money = [f"  price: {price.said}"] if price else [unknown]
         return [
             *(line for stage in self.stages for line in stage.lines(price)),
             f"{name}: {head}",
@@ -79,6 +76,7 @@ class Previewed:
 
     def as_data(self, price: Price | None = None) -> dict[str, Any]:
         """The same for machines; `money` is null where nobody knows the price."""
+        price = price or price_of(self.reference)
         return {
             "folder": str(self.folder),
             "preview": [s.as_data(price) for s in self.stages],
@@ -106,7 +104,7 @@ async def preview_study(order: Order, *, say: Say, note: Say) -> Previewed:
                 await job.execute(stage, say=say, note=note)
             left = None if waits else await _try(job, stage, note)
             found.append(StagePreview(stage.name, len(stage.units), stage.calls, left, waits))
-        return Previewed(job.run.path, tuple(found))
+        return Previewed(job.run.path, tuple(found), job.order.model)
 
 
 def _undone(job: Job, stage: Stage) -> list[Unit]:
