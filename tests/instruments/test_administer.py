@@ -1,11 +1,10 @@
 import asyncio
-import math
 
 import numpy as np
 import pytest
 
 from personae.core import CapabilityError, Names, Persona, ReplyError
-from personae.instruments import administer, answers_of, load_instrument, probabilities_of, score_responses, unit_key
+from personae.instruments import administer, answers_of, load_instrument, score_responses, unit_key
 from personae.models import Capability
 
 IPIP = load_instrument("ipip50")
@@ -178,11 +177,3 @@ def test_a_control_without_persona_answers_too(make_actor, make_model):
     assert {r.persona_id for r in rows} == {None}
     assert {r.actor for r in rows} == {"nobody"}
     assert unit_key(actor, IPIP) == "inventory/ipip50/template_default/nobody"
-
-
-def test_probabilities_survive_extremes():
-    assert probabilities_of(np.array([-1000.0, -1001.0])) == pytest.approx([1 / (1 + math.exp(-1)), 1 / (1 + math.e)])
-    assert probabilities_of(np.array([-math.inf, -1.0])) == pytest.approx([0, 1])
-    assert probabilities_of(np.array([-math.inf, -math.inf])) is None
-    assert probabilities_of(np.array([-1.0, math.nan])) is None
-    assert probabilities_of(np.array([-1.0, -2.0]), np.array([-1.0, -2.0])) == pytest.approx([0.5, 0.5])

@@ -23,7 +23,9 @@ def actor(make_actor, make_model):
 
 def test_both_ways_give_the_same_rows(actor):
     more = {"rotation": "full", "seed": 3, "unit": "u", "items": ITEMS}
-    assert administer_sync(actor, IPIP, pmi=False, **more) == asyncio.run(administer(actor, IPIP, pmi=False, **more))
+    assert administer_sync(actor, IPIP, normalisation="sum", **more) == asyncio.run(
+        administer(actor, IPIP, normalisation="sum", **more)
+    )
     assert administer_free_text_sync(actor, IPIP, **more) == asyncio.run(administer_free_text(actor, IPIP, **more))
 
 

@@ -23,7 +23,7 @@ from personae.core import (
 from personae.models import Capability, OptionScores, ScriptedModel, Usage
 from personae.simulation import Dialogue, converse, probe, probe_items
 from personae.simulation._dialogue import probe_moments
-from personae.simulation._probes import _softmax
+from personae.simulation._probes import _shares
 
 
 def someone(name: str, job: str | None = None, home: str | None = None, openness: float | None = None) -> Persona:
@@ -176,9 +176,9 @@ def test_probabilities_do_not_punish_long_options() -> None:
     def scores(*logprobs: float) -> OptionScores:
         return OptionScores(logprobs, (1, 3), approximate=False, method="x", usage=Usage())
 
-    even = _softmax(scores(-2.0, -6.0))
+    even = _shares(scores(-2.0, -6.0), "q1")
     assert even == pytest.approx((0.5, 0.5))
-    likely = _softmax(scores(-1.0, -6.0))
+    likely = _shares(scores(-1.0, -6.0), "q1")
     assert likely[0] > 0.7
 
 

@@ -1,6 +1,6 @@
 """Instruments: items, keys, norms; how they are put to an actor, and how answers are scored."""
 
-from personae.instruments._administer import administer, probabilities_of, show_prompt, unit_key
+from personae.instruments._administer import administer, show_prompt, unit_key
 from personae.instruments._free_text import administer_free_text
 from personae.instruments._judges import UNVALIDATED, YesNoJudge, transcript, validate_closing_judge
 from personae.instruments._layout import BASELINES, ROTATIONS, Baseline, PlannedScore, Rotation, plan_scores
@@ -43,7 +43,6 @@ __all__ = [
     "parse_instrument",
     "parse_reply",
     "plan_scores",
-    "probabilities_of",
     "reliability",
     "score_responses",
     "show_prompt",

@@ -3,8 +3,7 @@
 For item i and option k the model gives l_ik = log p(option text | actor, instructions, item), summed over all tokens of
 the text. With `pmi` the same options are also scored once per option order in an empty context, b_k, and the answer
 distribution is softmax_k(l_ik − b_k): pointwise mutual information, which takes out how likely a text is anyway, its
-length included. That is the length normalisation; dividing by the number of tokens would reward options that end in
-tokens the rest of the option gives away. Without `pmi` it is softmax_k(l_ik), and longer options pay for their length.
+length included. That is the length normalisation; the others of `personae.models.Normalisation` are there to compare.
 The answer is the expected value over the distribution, never its arg-max.
 
 The empty context has three dots for an item. With `baseline="actor"` it keeps the actor's own system text, so that what
@@ -31,7 +30,7 @@ from personae.instruments._layout import (
     plan_scores,
 )
 from personae.instruments._scoring import response_row
-from personae.models import Capability, Model, OptionScores
+from personae.models import Capability, Model, Normalisation, OptionScores, option_probabilities
 
 Array = NDArray[np.float64]
 
@@ -57,7 +56,7 @@ async def administer(
     instrument: Instrument,
     *,
     rotation: Rotation = "balanced",
-    pmi: bool = True,
+    normalisation: Normalisation = "pmi",
     baseline: Baseline = "actor",
     seed: int = 0,
     unit: str | None = None,
@@ -70,7 +69,7 @@ async def administer(
         instrument: what is asked.
         rotation: order in which the prompt lists the options: `balanced` (half the items under each order), `full`
             (every item under both, probabilities averaged) or `none` (ascending).
-        pmi: subtract what the options get in an empty context.
+        normalisation: what options are compared by; `pmi` subtracts what they get in an empty context.
         baseline: the empty context: the actor without an item, or nobody without an item.
         seed: decides the balanced split.
         unit: key of the unit of work; by default made from actor, condition and instrument.
@@ -90,12 +89,13 @@ async def administer(
     model = scoring_model(actor)
     unit = unit or unit_key(actor, instrument)
     plan = plan_scores(
-        actor, instrument, rotation=rotation, pmi=pmi, baseline=baseline, seed=seed, unit=unit, items=items
-    )
+        actor, instrument, rotation=rotation, pmi=normalisation == "pmi", baseline=baseline, seed=seed, unit=unit,
+        items=items,
+    )  # fmt: skip
     async with model.session(unit):
         scores = await model.score_options([p.request for p in plan])
     _check_shape(plan, scores, model)
-    answers = _answers(plan, scores)
+    answers = _answers(plan, scores, normalisation)
     values = np.array([o.value for o in instrument.options])
     rows = [
         _row(actor, instrument, item, answers[item.id], values, unit=unit, seed=seed)
@@ -149,15 +149,6 @@ def scoring_model(actor: Actor) -> Model:
     return actor.model
 
 
-def probabilities_of(logprobs: Array, baseline: Array | None = None) -> Array | None:
-    """softmax(logprobs − baseline), shape (options,); None when nothing finite is left to compare."""
-    logits = logprobs if baseline is None else logprobs - baseline
-    if np.isnan(logits).any() or not np.isfinite(logits.max()):
-        return None
-    weights = np.exp(logits - logits.max())
-    return weights / weights.sum()
-
-
 def _check_shape(plan: Sequence[PlannedScore], scores: Sequence[OptionScores], model: Model) -> None:
     wrong = [s for p, s in zip(plan, scores, strict=False) if len(s.logprobs) != len(p.request.options)]
     if len(scores) != len(plan) or wrong:
@@ -168,15 +159,17 @@ def _check_shape(plan: Sequence[PlannedScore], scores: Sequence[OptionScores], m
         )
 
 
-def _answers(plan: Sequence[PlannedScore], scores: Sequence[OptionScores]) -> dict[str, list[_Answer]]:
-    baselines: dict[Order, Array] = {}
+def _answers(
+    plan: Sequence[PlannedScore], scores: Sequence[OptionScores], normalisation: Normalisation
+) -> dict[str, list[_Answer]]:
+    baselines: dict[Order, OptionScores] = {}
     out: dict[str, list[_Answer]] = {}
     for planned, score in zip(plan, scores, strict=True):
-        logprobs = np.array(score.logprobs, dtype=np.float64)
         if planned.item is None:
-            baselines[planned.order] = logprobs
+            baselines[planned.order] = score
             continue
-        probabilities = probabilities_of(logprobs, baselines.get(planned.order))
+        logprobs = np.array(score.logprobs, dtype=np.float64)
+        probabilities = option_probabilities(score, normalisation, empty=baselines.get(planned.order))
         out.setdefault(planned.item.id, []).append(
             _Answer(planned.order, logprobs, probabilities, score.approximate, score.call)
         )

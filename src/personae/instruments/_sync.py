@@ -8,7 +8,7 @@ from personae.core import Actor, Instrument, ResponseRow
 from personae.instruments._administer import administer
 from personae.instruments._free_text import administer_free_text
 from personae.instruments._layout import Baseline, Rotation
-from personae.models import Sampling
+from personae.models import Normalisation, Sampling
 
 
 def administer_sync(
@@ -16,7 +16,7 @@ def administer_sync(
     instrument: Instrument,
     *,
     rotation: Rotation = "balanced",
-    pmi: bool = True,
+    normalisation: Normalisation = "pmi",
     baseline: Baseline = "actor",
     seed: int = 0,
     unit: str | None = None,
@@ -26,7 +26,16 @@ def administer_sync(
     from personae.runs import run_sync
 
     return run_sync(
-        administer(actor, instrument, rotation=rotation, pmi=pmi, baseline=baseline, seed=seed, unit=unit, items=items)
+        administer(
+            actor,
+            instrument,
+            rotation=rotation,
+            normalisation=normalisation,
+            baseline=baseline,
+            seed=seed,
+            unit=unit,
+            items=items,
+        )
     )
 
 

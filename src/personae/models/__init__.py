@@ -19,6 +19,7 @@ from personae.models._embed import (
 from personae.models._fakes import EchoModel, ScriptedModel
 from personae.models._keys import api_key, redact
 from personae.models._neutral import Neutralised, neutralise
+from personae.models._options import NORMALISATIONS, Normalisation, option_logits, option_probabilities
 from personae.models._prices import Bill, Price, price_of, user_prices
 from personae.models._protocol import (
     Capability,
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KINDS",
+    "NORMALISATIONS",
     "Activations",
     "Admission",
     "Bill",
@@ -96,6 +98,7 @@ __all__ = [
     "ModelKind",
     "ModelWrapper",
     "Neutralised",
+    "Normalisation",
     "OnText",
     "OpenAIModel",
     "OptionScores",
@@ -132,6 +135,8 @@ __all__ = [
     "open_encoder",
     "open_model",
     "open_replay",
+    "option_logits",
+    "option_probabilities",
     "parse_reference",
     "price_of",
     "read_json",

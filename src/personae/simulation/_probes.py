@@ -12,8 +12,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from personae.core import Actor, CapabilityError, Conversation, Persona, ProbeRow, derive_rng, trait_phrase
-from personae.models import Capability, Message, OptionScores, ScoreRequest
+from personae.core import Actor, CapabilityError, Conversation, Persona, ProbeRow, ReplyError, derive_rng, trait_phrase
+from personae.models import Capability, Message, OptionScores, ScoreRequest, option_probabilities
 from personae.simulation._projection import Mode, project
 
 Group = Literal["facts", "emotion", "goal", "traits"]
@@ -147,7 +147,7 @@ async def probe(
             group=item.group,
             item=item.id,
             target=item.target,
-            probabilities=_softmax(score),
+            probabilities=_shares(score, item.id),
             logprobs=score.logprobs,
             approximate=score.approximate,
             model=model.reference,
@@ -165,8 +165,9 @@ def _asked(seen: tuple[Message, ...], question: str) -> tuple[Message, ...]:
     return (*seen, Message("user", question))
 
 
-def _softmax(score: OptionScores) -> tuple[float, ...]:
+def _shares(score: OptionScores, item: str) -> tuple[float, ...]:
     """Probabilities over options by mean log-probability per token, so that long options are not punished."""
-    mean = np.asarray(score.logprobs) / np.maximum(np.asarray(score.tokens), 1)
-    weights = np.exp(mean - mean.max())
-    return tuple(float(p) for p in weights / weights.sum())
+    shares = option_probabilities(score, "mean")
+    if shares is None:
+        raise ReplyError(f"probe {item!r}: no option has a finite log-probability ({score.logprobs}).")
+    return tuple(float(p) for p in shares)
