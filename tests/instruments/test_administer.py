@@ -79,13 +79,13 @@ def test_pmi_takes_out_what_options_get_anyway(crowd):
     biased, _ = crowd(1.0, n=1, bias=(0, 0, 0, 0, 6.0))
     free = [r.value for r in ask(plain[0])]
     assert [r.value for r in ask(biased[0])] == pytest.approx(free)
-    raw = [r.value for r in ask(biased[0], pmi=False)]
+    raw = [r.value for r in ask(biased[0], normalisation="sum")]
     assert np.mean(raw) > np.mean(free) + 0.5
 
 
 def test_raw_logprobs_are_kept(crowd):
     (actor,), _ = crowd(1.0, n=1)
-    with_pmi, without = ask(actor), ask(actor, pmi=False)
+    with_pmi, without = ask(actor), ask(actor, normalisation="sum")
     assert [r.logprobs for r in with_pmi] == [r.logprobs for r in without]
     for row in without:
         assert row.probabilities == pytest.approx(tuple(np.exp(row.logprobs) / np.exp(row.logprobs).sum()))
