@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from personae.models._turnstile import Turnstile
+from personae.models._turnstile import Turnstile, shared
 
 
 def test_first_come_first_served():
@@ -81,3 +81,48 @@ def test_who_is_cancelled_gives_the_turn_on(late):
         await asyncio.wait_for(lock.acquire(), 5)
 
     asyncio.run(scene())
+
+
+def order_of(prompts, first, lanes=1):
+    """Who gets in, in turn, when all wait behind `first`."""
+
+    async def scene():
+        lock, order = Turnstile(lanes), []
+
+        async def unit(prompt):
+            lane = await lock.acquire(prompt)
+            order.append(prompt)
+            await asyncio.sleep(0)
+            lock.release(lane)
+
+        held = await lock.acquire(first)
+        tasks = []
+        for prompt in prompts:
+            tasks.append(asyncio.create_task(unit(prompt)))
+            await asyncio.sleep(0)
+        lock.release(held)
+        await asyncio.gather(*tasks)
+        return order
+
+    return asyncio.run(scene())
+
+
+def test_prompts_that_begin_alike_follow_each_other():
+    people = [((k, k, k),) for k in range(3)]
+    asked = [(*person, (9, item)) for item in range(4) for person in people]  # item-major, as a careless caller asks
+    got = order_of(asked, (*people[1], (9, 7)))
+    assert [prompt[0] for prompt in got] == [p[0] for k in (1, 0, 2) for p in [people[k]] * 4]
+    assert sorted(got) == sorted(asked)
+
+
+def test_who_shares_nothing_is_not_passed_over_for_ever():
+    mine, other = ((1, 2, 3),), ((7, 8),)
+    got = order_of([other, *[mine] * 200], mine)
+    assert got.index(other) == 64
+    assert len(got) == 201
+
+
+def test_shared_counts_tokens_of_whole_messages():
+    assert shared([(1, 2), (3,)], [(1, 2), (4,)]) == 2
+    assert shared([(1, 2)], [(1, 2), (4,)]) == 2
+    assert shared([(1, 5)], [(1, 2)]) == 0

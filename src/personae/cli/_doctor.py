@@ -6,9 +6,11 @@ import os
 import platform
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from personae.cli._output import Debug, Json, Reply, guarded
+import typer
+
+from personae.cli._output import Debug, Json, Reply, guarded, note
 
 _EXTRAS: Final[tuple[tuple[str, str, str], ...]] = (
     ("xllamacpp", "gguf", "embedded language model"),
@@ -22,9 +24,19 @@ _EXTRAS: Final[tuple[tuple[str, str, str], ...]] = (
 
 
 @guarded
-def doctor(as_json: Json = False, debug: Debug = False) -> None:
-    """Say what is installed, what is missing, and the exact line that installs it."""
+def doctor(
+    tuning: Annotated[
+        bool, typer.Option("--tune", help="Measure which slots, lanes and threads are fastest here, and keep them.")
+    ] = False,
+    model: Annotated[str, typer.Option(help="Model to tune: smollm2 or gguf:PATH.")] = "smollm2",
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Say what is installed, what is missing, and the exact line that installs it; or tune the engine."""
     reply = Reply(as_json=as_json)
+    if tuning:
+        _tune(reply, model)
+        return
     parts = [*_packages(), *_weights()]
     machine = _machine()
     for key, value in machine.items():
@@ -32,6 +44,20 @@ def doctor(as_json: Json = False, debug: Debug = False) -> None:
     reply.line()
     reply.table(parts, ("part", "for", "state", "fix"))
     reply.done({"machine": machine, "parts": parts})
+
+
+def _tune(reply: Reply, model: str) -> None:
+    from personae.core import InputError
+    from personae.models import GgufModel, open_model, tune, tuning_file, unwrap
+
+    inner = unwrap(open_model(model, cache="off"))
+    if not isinstance(inner, GgufModel):
+        raise InputError(f"--model {model!r} does not run on the engine.", hint="Tune smollm2 or gguf:PATH.")
+    note("tuning takes a minute or two; let nothing else run meanwhile")
+    found = tune(inner.generate_path, note)
+    reply.line(f"{model}: {found.slots} slots at {found.threads} threads (batched), {found.lanes} lanes (exact)")
+    reply.line(f"kept in {tuning_file()}")
+    reply.done(found.model_dump(mode="json") | {"kept_in": str(tuning_file())})
 
 
 def _packages() -> list[dict[str, str]]:

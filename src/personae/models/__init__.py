@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from personae.models._hf import Activations, ContentSpan, HfModel
     from personae.models._hf_net import Flow, Intervention, Part, Site
     from personae.models._http import OpenAIModel
+    from personae.models._tuning import Tuning, tune, tuning_file
     from personae.models._weights import get_weights, list_weights, models_dir, verify_weights, weights_path
 
 __all__ = [
@@ -118,6 +119,7 @@ __all__ = [
     "Site",
     "StatisticalModel",
     "Structured",
+    "Tuning",
     "Usage",
     "answer_probabilities",
     "api_key",
@@ -144,6 +146,8 @@ __all__ = [
     "simulate_answers",
     "simulate_dialogues",
     "teach",
+    "tune",
+    "tuning_file",
     "unwrap",
     "user_prices",
     "verify_weights",
@@ -163,10 +167,13 @@ _LAZY = {
     "OpenAIModel": "_http",
     "Part": "_hf_net",
     "Site": "_hf_net",
+    "Tuning": "_tuning",
     "get_weights": "_weights",
     "list_weights": "_weights",
     "loopback_server": "_gguf",
     "models_dir": "_weights",
+    "tune": "_tuning",
+    "tuning_file": "_tuning",
     "verify_weights": "_weights",
     "weights_path": "_weights",
 }

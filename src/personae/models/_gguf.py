@@ -47,6 +47,7 @@ from personae.models._server import EngineServer, loopback_server
 from personae.models._shown import PromptForm
 from personae.models._telling import Teller
 from personae.models._tree import Prompt, Scores
+from personae.models._tuning import tuning_of
 from personae.models._weights import known_sha256, score_copy, scored_as
 from personae.models._writer import PromptWriter
 
@@ -69,8 +70,9 @@ class GgufModel:
         mode: see the module's docstring.
         threads: engine threads; None chooses by the load of the machine. Never changes a result in exact mode.
         context: tokens that a prompt and its continuation may hold.
-        lanes: units computed side by side in exact mode; None = as many as cores where the model is small, at most 4.
-            Never changes a result.
+        lanes: units computed side by side in exact mode; None = what `personae doctor --tune` found, else as many as
+            cores where the model is small, at most 4. Never changes a result.
+        slots: calls computed side by side in batched mode; None = what `personae doctor --tune` found, else 8.
 
     >>> from personae.models import open_model
     >>> model = open_model("smollm2")  # doctest: +SKIP
@@ -86,17 +88,21 @@ class GgufModel:
         threads: int | None = None,
         context: int = 2048,
         lanes: int | None = None,
+        slots: int | None = None,
     ) -> None:
-        if threads is not None and threads < 1:
-            raise InputError(f"threads is {threads!r}, expected 1 or more.")
-        if lanes is not None and lanes < 1:
-            raise InputError(f"lanes is {lanes!r}, expected 1 or more.")
+        for name, given in (("threads", threads), ("lanes", lanes), ("slots", slots)):
+            if given is not None and given < 1:
+                raise InputError(f"{name} is {given!r}, expected 1 or more.")
         if context < 64:
             raise InputError(f"context is {context!r}, expected at least 64 tokens.")
         self._reference, self._mode, self._context = reference, mode, context
         self._generate_path, self._score_path = Path(generate_path), Path(score_path)
         self._threads = threads
-        count = (lanes or _default_lanes(self._generate_path)) if mode == "exact" else _SLOTS
+        self._tuning = tuning_of(self._generate_path)
+        if mode == "exact":
+            count = lanes or (self._tuning.lanes if self._tuning else _default_lanes(self._generate_path))
+        else:
+            count = slots or (self._tuning.slots if self._tuning else _SLOTS)
         self._lanes = Lanes(count, exact=mode == "exact", name="personae", check=self._check_open)
         self._loading = threading.RLock()
         self._weights: NativeModel | None = None
@@ -110,6 +116,11 @@ class GgufModel:
     def reference(self) -> str:
         """How users name it."""
         return self._reference
+
+    @property
+    def generate_path(self) -> Path:
+        """The file that generates."""
+        return self._generate_path
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -143,7 +154,7 @@ class GgufModel:
             "template_sha256": self.template.digest,
             "mode": self._mode,
             "context": self._context,
-            "slots": 1 if self._mode == "exact" else _SLOTS,
+            "slots": 1 if self._mode == "exact" else self._lanes.count,
             "numpy": np.__version__,
             "blas_pinned": blas_threads_known(),
             "rules": "message-chunks-1, pieces-1",
@@ -212,7 +223,9 @@ class GgufModel:
 
         async def answer(index: int) -> tuple[Completion, int]:
             seed = derive_seed(request.seed, "generate", request.replicate, index)
-            return await self._lanes.call(lambda lane, stop: self._complete(request, chunks, seed, lane, stop, teller))
+            return await self._lanes.call(
+                lambda lane, stop: self._complete(request, chunks, seed, lane, stop, teller), prompt=chunks
+            )
 
         if self._mode == "exact":
             answers = [await answer(index) for index in range(request.n)]
@@ -317,9 +330,9 @@ class GgufModel:
             if self._server is None:
                 self._server = EngineServer(
                     self._generate_path,
-                    parallel=1 if self._mode == "exact" else _SLOTS,
+                    parallel=1 if self._mode == "exact" else self._lanes.count,
                     context=self._context,
-                    threads=self._threads or default_threads(),
+                    threads=self._threads or (self._tuning.quiet_threads if self._tuning else default_threads()),
                     keep_prompts=self._mode == "batched",
                 )
             return self._server

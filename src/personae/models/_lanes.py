@@ -1,7 +1,8 @@
 """Who computes when, on an engine in this process: lanes for units in exact mode, slots for calls in batched mode.
 
     exact      a unit holds a lane from its first call to its last; lanes are given in the order units came
-    batched    calls run in several slots at once; nothing is held
+    batched    calls run in several slots at once; nothing is held; a free slot goes to the call whose prompt
+               shares most with what was computed there
 
 Lanes and concurrency decide who waits, never what is computed.
 """
@@ -17,7 +18,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
 
-from personae.models._turnstile import Turnstile
+from personae.models._turnstile import Chunks, Turnstile
 
 T = TypeVar("T")
 
@@ -55,7 +56,7 @@ class Lanes:
 
     @property
     def inside(self) -> int:
-        """Units that hold a lane now."""
+        """Units that hold a lane now, or calls in slots."""
         return self._turnstile.inside
 
     @asynccontextmanager
@@ -80,17 +81,18 @@ class Lanes:
             _inside.set(tuple(held for held in _inside.get() if held is not ticket))
             self._turnstile.release(lane)
 
-    async def call(self, work: Callable[[int, threading.Event], T], *, alone: bool = False) -> T:
+    async def call(self, work: Callable[[int, threading.Event], T], *, alone: bool = False, prompt: Chunks = ()) -> T:
         """Run engine work off the event loop: in exact mode on the caller's lane, or on the next free one.
 
         Args:
             work: gets the lane, and an event that is set when the caller was cancelled.
             alone: in batched mode, do it on the one worker thread and not in a slot.
+            prompt: what will be computed, for the choice of who gets a free slot.
         """
         self._check()
         held = next((ticket.lane for ticket in _inside.get() if ticket.opens(self)), None)
-        waits = self._exact and held is None
-        lane = await self._turnstile.acquire() if waits else held or 0
+        waits = held is None and (self._exact or not alone)
+        lane = await self._turnstile.acquire(() if self._exact else prompt) if waits else held or 0
         stop = threading.Event()
         try:
             self._check()
