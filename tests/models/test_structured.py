@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-from personae.models import GenerateRequest, Message, ScriptedModel, generate_json, read_json
+from personae.core import InputError
+from personae.models import GenerateRequest, Message, Sampling, ScriptedModel, generate_json, read_json
 from personae.models._structured import example, misfit
 
 
@@ -47,15 +48,15 @@ GOOD: dict[str, Any] = {
     ("change", "word"),
     [
         ({"name": "A"}, "name"),
-        ({"name": 3}, "expected string"),
-        ({"count": 6}, "outside"),
-        ({"count": 3.5}, "expected integer"),
-        ({"count": True}, "expected integer"),
-        ({"parts": []}, "items"),
+        ({"name": 3}, "type 'string'"),
+        ({"count": 6}, "maximum of 5"),
+        ({"count": 3.5}, "type 'integer'"),
+        ({"count": True}, "type 'integer'"),
+        ({"parts": []}, "parts"),
         ({"parts": [{"label": "c", "weight": 1}] * 2}, "one of"),
-        ({"parts": [{"label": "a"}] * 2}, "lacks"),
-        ({"note": 3}, "alternatives"),
-        ({"flag": "yes"}, "expected boolean"),
+        ({"parts": [{"label": "a"}] * 2}, "required"),
+        ({"note": 3}, "$.note"),
+        ({"flag": "yes"}, "type 'boolean'"),
     ],
 )
 def test_what_does_not_fit_is_named_and_pydantic_agrees(change: dict[str, Any], word: str) -> None:
@@ -82,9 +83,11 @@ def test_text_that_is_not_json_is_a_problem_not_an_error() -> None:
 
 def test_a_bad_answer_is_asked_for_again_at_most_k_times() -> None:
     tries: list[int] = []
+    shown: list[tuple[str, ...]] = []
 
     def say(request: GenerateRequest) -> str:
         tries.append(request.seed)
+        shown.append(tuple(message.content for message in request.messages))
         return '{"a": 1}' if len(tries) == 3 else "not yet"
 
     request = GenerateRequest((Message("user", "?"),), seed=7, json_schema={"type": "object"})
@@ -94,6 +97,10 @@ def test_a_bad_answer_is_asked_for_again_at_most_k_times() -> None:
     assert got.usage.calls == 3
     assert tries[0] == 7
     assert len(set(tries)) == 3
+    assert shown[0] == ("?",)
+    assert shown[1][:2] == ("?", "not yet")
+    assert "not JSON" in shown[1][2]
+    assert len(shown[2]) == 3  # the last bad answer alone: repairs do not pile up
     tries[:] = []
     gave_up = asyncio.run(generate_json(ScriptedModel(say), request, repairs=1))
     assert gave_up.value is None
@@ -103,3 +110,33 @@ def test_a_bad_answer_is_asked_for_again_at_most_k_times() -> None:
 def test_a_prefill_is_part_of_the_value() -> None:
     request = GenerateRequest((Message("user", "?"),), json_schema={"type": "object"}, prefill='{"a":')
     assert asyncio.run(generate_json(ScriptedModel([" 1}"]), request)).value == {"a": 1}
+
+
+def test_what_was_cut_off_is_asked_for_again_and_not_shown() -> None:
+    asked: list[GenerateRequest] = []
+
+    def say(request: GenerateRequest) -> str:
+        asked.append(request)
+        return '{"a": 1}' if len(asked) == 2 else '{"a": ' + "1" * 4000
+
+    request = GenerateRequest((Message("user", "?"),), Sampling(max_tokens=8), seed=7, json_schema={"type": "object"})
+    got = asyncio.run(generate_json(ScriptedModel(say), request, repairs=2))
+    assert got.value == {"a": 1}
+    assert asked[1].messages == asked[0].messages
+    assert asked[1].seed != asked[0].seed
+
+
+def test_every_keyword_is_checked() -> None:
+    assert misfit("ab1", {"type": "string", "pattern": "^[a-z]+$"}) is not None
+    assert misfit([1, 1], {"type": "array", "uniqueItems": True}) is not None
+    assert misfit(7, {"multipleOf": 2}) is not None
+    assert misfit({"a": 1}, {"not": {"required": ["a"]}}) is not None
+
+
+def test_a_bad_schema_is_refused_with_its_place() -> None:
+    with pytest.raises(InputError, match="not a JSON schema"):
+        misfit(1, {"type": "nonsense"})
+    with pytest.raises(InputError, match=r"refers to .*not in it"):
+        misfit(1, {"$ref": "http://127.0.0.1:9/outside.json"})
+    with pytest.raises(InputError, match="needs a request with a json_schema"):
+        asyncio.run(generate_json(ScriptedModel(["1"]), GenerateRequest((Message("user", "?"),))))

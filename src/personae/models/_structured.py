@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
-from personae.core import derive_seed
-from personae.models._protocol import GenerateRequest, Generation, Model, Usage
+from personae.core import InputError, derive_seed
+from personae.models._protocol import GenerateRequest, Generation, Message, Model, Usage
 
-_TYPES: Final[dict[str, tuple[type, ...]]] = {
-    "object": (dict,),
-    "array": (list,),
-    "string": (str,),
-    "number": (int, float),
-    "integer": (int,),
-    "boolean": (bool,),
-    "null": (type(None),),
-}
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
-
+_LONGEST_PROBLEM: Final = 300
+"""characters of a problem: it may quote a whole answer"""
 _COMPACT: Final = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 """Free white space lets a small model write blank lines until its tokens are gone."""
 
@@ -40,25 +35,45 @@ class Structured:
 
 
 async def generate_json(model: Model, request: GenerateRequest, *, repairs: int = 2) -> Structured:
-    """Ask for a value of `request.json_schema`, again with another seed when the answer does not fit.
+    """Ask for a value of `request.json_schema`; show a bad answer to the model with what is wrong, and ask again.
+
+    An answer that was cut off, or that says nothing, is not shown: it is asked for again with another seed. Where an
+    engine binds answers to the schema, cut-off ones are the only bad ones.
 
     Args:
         model: any model that can generate.
         request: must carry a `json_schema`; its `prefill` counts as part of the value.
         repairs: how many times to ask again at most.
+
+    Raises:
+        InputError: no schema, or not a JSON schema.
     """
-    schema = request.json_schema or {}
+    schema = request.json_schema
+    if schema is None:
+        raise InputError("generate_json needs a request with a json_schema.")
     generations: list[Generation] = []
     problems: list[str] = []
+    asked = request
     for attempt in range(repairs + 1):
-        seed = request.seed if attempt == 0 else derive_seed(request.seed, "repair", attempt)
-        answer = await model.generate(replace(request, seed=seed))
+        if attempt:
+            asked = replace(asked, seed=derive_seed(request.seed, "repair", attempt))
+        answer = await model.generate(asked)
         generations.append(answer)
-        value, problem = read_json(request.prefill + answer.text, schema)
+        text = request.prefill + answer.text
+        value, problem = read_json(text, schema)
         if problem is None:
             return Structured(value, tuple(generations), tuple(problems))
         problems.append(problem)
+        if answer.finish_reason not in {"length", "empty", "refused"}:
+            asked = replace(request, messages=(*request.messages, *_objection(text, problem)))
     return Structured(None, tuple(generations), tuple(problems))
+
+
+def _objection(text: str, problem: str) -> tuple[Message, Message]:
+    return (
+        Message("assistant", text),
+        Message("user", f"That does not fit ({problem}). Answer again with the corrected JSON value alone."),
+    )
 
 
 def read_json(text: str, schema: Mapping[str, Any]) -> tuple[Any, str | None]:
@@ -89,17 +104,35 @@ def _closed(node: Any) -> Any:
     return found
 
 
-def misfit(
-    value: Any, schema: Mapping[str, Any], where: str = "$", root: Mapping[str, Any] | None = None
-) -> str | None:
-    """Why `value` does not fit `schema`, or None. Covers what pydantic writes; unknown keywords are not checked."""
-    root = schema if root is None else root
-    schema = _resolve(schema, root)
-    for check in (_misfit_choice, _misfit_type, _misfit_number, _misfit_string, _misfit_array, _misfit_object):
-        problem = check(value, schema, where, root)
-        if problem is not None:
-            return problem
-    return None
+def misfit(value: Any, schema: Mapping[str, Any]) -> str | None:
+    """Why `value` does not fit `schema` (JSON Schema, draft 2020-12), or None.
+
+    Raises:
+        InputError: `schema` is none, or refers to something outside itself.
+    """
+    from jsonschema.exceptions import best_match
+    from referencing.exceptions import Unresolvable
+
+    try:
+        error = best_match(_validator(json.dumps(schema, sort_keys=True, default=str)).iter_errors(value))
+    except Unresolvable as outside:
+        raise InputError(
+            f"the JSON schema refers to {outside.ref!r}, which is not in it.", hint="Put it under $defs."
+        ) from outside
+    return None if error is None else f"{error.json_path}: {error.message[:_LONGEST_PROBLEM]}"
+
+
+@lru_cache(maxsize=64)
+def _validator(schema: str) -> Draft202012Validator:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    body = json.loads(schema)
+    try:
+        Draft202012Validator.check_schema(body)
+    except SchemaError as error:
+        raise InputError(f"not a JSON schema: {error.json_path}: {error.message[:_LONGEST_PROBLEM]}") from error
+    return Draft202012Validator(body)
 
 
 def example(schema: Mapping[str, Any], seed: int = 0, root: Mapping[str, Any] | None = None, path: str = "$") -> Any:
@@ -149,82 +182,3 @@ def _resolve(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str,
             node = node[part]
         schema = node
     return schema
-
-
-def _misfit_choice(value: Any, schema: Mapping[str, Any], where: str, root: Mapping[str, Any]) -> str | None:
-    if "const" in schema and value != schema["const"]:
-        return f"{where} is {value!r}, expected {schema['const']!r}"
-    if "enum" in schema and value not in schema["enum"]:
-        return f"{where} is {value!r}, expected one of {schema['enum']!r}"
-    for key in ("anyOf", "oneOf"):
-        parts: Sequence[Mapping[str, Any]] = schema.get(key, ())
-        if parts and all(misfit(value, part, where, root) is not None for part in parts):
-            return f"{where} fits none of the {len(parts)} alternatives"
-    return None
-
-
-def _misfit_type(value: Any, schema: Mapping[str, Any], where: str, root: Mapping[str, Any]) -> str | None:
-    del root
-    kinds = schema.get("type")
-    if kinds is None:
-        return None
-    names: list[str] = [kinds] if isinstance(kinds, str) else list(kinds)
-    for name in names:
-        fits = isinstance(value, _TYPES.get(name, (object,)))
-        if name in {"number", "integer"} and isinstance(value, bool):
-            fits = False
-        if name == "integer" and isinstance(value, float) and value.is_integer():
-            fits = True
-        if fits:
-            return None
-    return f"{where} is {type(value).__name__}, expected {' or '.join(names)}"
-
-
-def _misfit_number(value: Any, schema: Mapping[str, Any], where: str, root: Mapping[str, Any]) -> str | None:
-    del root
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    if value < schema.get("minimum", value) or value > schema.get("maximum", value):
-        return f"{where} is {value!r}, outside [{schema.get('minimum', '-inf')}, {schema.get('maximum', 'inf')}]"
-    low, high = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
-    if (low is not None and value <= low) or (high is not None and value >= high):
-        return f"{where} is {value!r}, outside its exclusive bounds"
-    return None
-
-
-def _misfit_string(value: Any, schema: Mapping[str, Any], where: str, root: Mapping[str, Any]) -> str | None:
-    del root
-    if isinstance(value, str) and not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)):
-        return f"{where} has {len(value)} characters, outside its bounds"
-    return None
-
-
-def _misfit_array(value: Any, schema: Mapping[str, Any], where: str, root: Mapping[str, Any]) -> str | None:
-    if not isinstance(value, list):
-        return None
-    if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
-        return f"{where} has {len(value)} items, outside its bounds"
-    if isinstance(schema.get("items"), Mapping):
-        for k, part in enumerate(value):
-            problem = misfit(part, schema["items"], f"{where}[{k}]", root)
-            if problem is not None:
-                return problem
-    return None
-
-
-def _misfit_object(value: Any, schema: Mapping[str, Any], where: str, root: Mapping[str, Any]) -> str | None:
-    if not isinstance(value, dict):
-        return None
-    absent = [name for name in schema.get("required", ()) if name not in value]
-    if absent:
-        return f"{where} lacks {absent!r}"
-    names: Mapping[str, Any] = schema.get("properties", {})
-    extra = [name for name in value if name not in names]
-    if extra and schema.get("additionalProperties") is False:
-        return f"{where} has unknown keys {extra!r}"
-    for name, part in names.items():
-        if name in value:
-            problem = misfit(value[name], part, f"{where}.{name}", root)
-            if problem is not None:
-                return problem
-    return None
