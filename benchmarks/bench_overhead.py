@@ -59,7 +59,8 @@ def one(trials: int, per_unit: int, folder: str, more: int) -> None:
                     rows.append(
                         ResponseRow(
                             unit=unit.key, persona_id=unit.key, actor="a", condition="c", condition_hash="h",
-                            instrument="i",                            item=str(k), scale="s", key=1, order="ascending", method="free_text", status="ok",
+                            instrument="i", item=str(k), scale="s", key=1, order="ascending", method="free_text",
+                            status="ok",
                             value=float(answer.text), keyed=float(answer.text), model="fake:scripted", seed=7,
                             text=answer.text, call=answer.call,
                         )

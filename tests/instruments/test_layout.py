@@ -114,6 +114,22 @@ def test_values_out_of_order_are_told_to_fakes(make_actor, make_model):
     mixed = IPIP.model_copy(update={"options": IPIP.options[::-1]})
     tags = plan_scores(make_actor(make_model()), mixed, pmi=False)[0].request.tags
     assert tags["values"] == "5,4,3,2,1"
+    assert tags["shown"] == "4,3,2,1,0"
+
+
+def test_the_order_shown_is_told_where_it_is_not_the_order_scored(make_actor, make_model):
+    shuffled = IPIP.model_copy(update={"options": tuple(IPIP.options[k] for k in (2, 0, 4, 1, 3))})
+    for instrument in (IPIP, shuffled):
+        plan = plan_scores(make_actor(make_model()), instrument, rotation="full")
+        assert {(p.item is None, p.order) for p in plan} == {
+            (a, o) for a in (True, False) for o in ("ascending", "descending")
+        }
+        for planned in plan:
+            text = planned.request.messages[-1].content
+            listing = preamble(instrument, planned.order)[: text.index("\n\n")]
+            by_place = sorted(range(5), key=lambda k: listing.index(f" {instrument.options[k].text}"))
+            told = planned.request.tags.get("shown", "0,1,2,3,4").split(",")
+            assert [by_place.index(k) for k in range(5)] == [int(place) for place in told]
 
 
 def test_control_strings_in_items_and_personas_stay_content(make_actor, make_model):

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from personae.core import Actor, CapabilityError, Instrument, Item, ResponseRow, ResponseStatus, derive_seed
+from personae.core import (
+    Actor,
+    CapabilityError,
+    Instrument,
+    Item,
+    ResponseRow,
+    ResponseStatus,
+    canonical_json,
+    derive_seed,
+)
 from personae.instruments._administer import unit_key
 from personae.instruments._layout import Order, Rotation, choose_items, orders_of, question, tags_of
 from personae.instruments._replies import ParsedReply, parse_reply
@@ -76,6 +85,8 @@ def _generating_model(actor: Actor) -> Model:
 def _request(
     actor: Actor, instrument: Instrument, item: Item, order: Order, unit: str, seed: int, sampling: Sampling
 ) -> GenerateRequest:
+    # Scoring hands the options over; a generated answer has them in its prompt alone, which fakes do not read.
+    options = canonical_json([o.text for o in instrument.options])
     return GenerateRequest(
         messages=(*actor.context(), Message("user", question(instrument, item, order))),
         sampling=sampling,
@@ -83,7 +94,7 @@ def _request(
         prefill=instrument.answer_prefix,
         system_default=actor.system_default,
         condition=actor.condition_hash,
-        tags=tags_of(actor, instrument, item, unit),
+        tags={**tags_of(actor, instrument, item, order, unit), "options": options},
     )
 
 

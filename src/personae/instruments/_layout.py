@@ -35,11 +35,16 @@ class PlannedScore:
 
 def preamble(instrument: Instrument, order: Order = "ascending") -> str:
     """Instructions and the list of options in this order. `{options}` in the instructions says where the list goes."""
-    texts = [o.text for o in sorted(instrument.options, key=lambda o: o.value, reverse=order == "descending")]
-    listing = ", ".join(texts)
+    listing = ", ".join(instrument.options[k].text for k in _listed(instrument, order))
     if "{options}" in instrument.instructions:
         return instrument.instructions.replace("{options}", listing).strip()
     return f"{instrument.instructions.strip()}\nPossible answers: {listing}."
+
+
+def _listed(instrument: Instrument, order: Order) -> list[int]:
+    """Indices of the options in the order in which the prompt lists them."""
+    values = [o.value for o in instrument.options]
+    return sorted(range(len(values)), key=values.__getitem__, reverse=order == "descending")
 
 
 def question(instrument: Instrument, item: Item | None, order: Order = "ascending") -> str:
@@ -130,11 +135,17 @@ def plan_scores(
     return tuple(plan)
 
 
-def tags_of(actor: Actor, instrument: Instrument, item: Item | None, unit: str) -> dict[str, str]:
-    """Who asks what; for the call log and for fakes, never for a prompt. In a baseline nobody answers nothing: ""."""
+def tags_of(actor: Actor, instrument: Instrument, item: Item | None, order: Order, unit: str) -> dict[str, str]:
+    """Who asks what; for the call log and for fakes, never for a prompt. In a baseline nobody answers nothing: "".
+
+    `shown` is the place of each option in the prompt, where that is not the order in which options are scored.
+    """
+    listed = _listed(instrument, order)
+    straight = listed == list(range(len(listed)))
+    shown = {} if straight else {"shown": ",".join(str(listed.index(k)) for k in range(len(listed)))}
     if item is None:
         who = dict.fromkeys(("persona", "actor", "item", "scale", "key"), "")
-        return {"unit": unit, "condition": actor.condition, **who}
+        return {"unit": unit, "condition": actor.condition, **who, **shown}
     tags = {
         "unit": unit,
         "persona": actor.persona.id if actor.persona is not None else "",
@@ -143,6 +154,7 @@ def tags_of(actor: Actor, instrument: Instrument, item: Item | None, unit: str) 
         "item": item.id,
         "scale": item.scale,
         "key": str(item.key),
+        **shown,
     }
     values = [o.value for o in instrument.options]
     if values != sorted(values):
@@ -161,5 +173,5 @@ def _request(
         prefill=instrument.answer_prefix,
         system_default=actor.system_default and not alone,
         condition=actor.condition_hash,
-        tags=tags_of(actor, instrument, item, unit),
+        tags=tags_of(actor, instrument, item, order, unit),
     )

@@ -20,6 +20,7 @@ from personae.models._fakes import EchoModel, ScriptedModel
 from personae.models._keys import api_key, redact
 from personae.models._neutral import Neutralised, neutralise
 from personae.models._options import NORMALISATIONS, Normalisation, option_logits, option_probabilities
+from personae.models._planted import Planted
 from personae.models._prices import Bill, Price, price_of, user_prices
 from personae.models._protocol import (
     Capability,
@@ -50,7 +51,7 @@ from personae.models._reference import (
     wrap_model,
 )
 from personae.models._replay import ReplayModel, open_replay
-from personae.models._statistical import Planted, StatisticalModel, learn, teach
+from personae.models._statistical import StatisticalModel, learn, teach
 from personae.models._structured import Structured, generate_json, read_json
 from personae.models._telling import HeardModel
 from personae.models._worlds import answer_probabilities, simulate_answers, simulate_dialogues

@@ -1,26 +1,30 @@
 """The statistical persona model: answers from trait-dependent distributions with planted effects.
 
 It exists so that every measure is proven to find an effect that is really there, and to stay at its nominal error rate
-when there is none. Who answers what comes from request tags, which reach no prompt and no key; prompt text is read only
-where echo is planted, to copy from it. Answers are therefore never cached.
+when there is none. Who answers what, and how it was shown, comes from request tags, which reach no prompt and no key;
+prompt text is read only where echo is planted, to copy from it. Answers are therefore never cached.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from personae.core import DOMAINS, InputError, ModelError, Persona, canonical_json, derive_rng, derive_seed, sha256_hex
 from personae.models._embed import HashEncoder
 from personae.models._fakes import finished
+from personae.models._planted import Effect, Planted
 from personae.models._protocol import (
     Capability,
+    Completion,
     Determinism,
     Embeddings,
     GenerateRequest,
@@ -34,12 +38,20 @@ from personae.models._protocol import (
 from personae.models._requests import estimate_tokens
 from personae.models._shown import PLAIN_FORM, PromptForm
 from personae.models._structured import example
-from personae.models._worlds import SLOPE, VOCABULARY, answer_probabilities
+from personae.models._worlds import (
+    TINY,
+    VOCABULARY,
+    answer_probabilities,
+    draw_answers,
+    latent_values,
+    weigh_positions,
+)
 from personae.models._wrapper import unwrap
 
 DEFAULT_LOADING: Final = 0.7
 """Loading of an item nobody gave one for; typical of five-factor markers (alpha near .8 with ten items)."""
-_TINY: Final = 1e-12
+REFUSAL: Final = "I would rather not answer that."
+"""Text of a planted refusal."""
 _T_MEAN: Final = 50.0
 _T_SD: Final = 10.0
 
@@ -54,47 +66,25 @@ _SYNONYMS: Final[Mapping[str, tuple[str, int]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Planted:
-    """What is planted in a statistical model.
-
-    Attributes:
-        effect: share of the trait that reaches the answer: 1 full, 0 none (a null world). One number, or one per
-            condition label (conditions not named get 1).
-        noise: sd of the person-by-item deviate, on the scale of z.
-        slope: discrimination of the graded response model.
-        echo: share of the partner's previous words that a line copies, 0 to 1. One number, or one per condition label
-            (conditions not named get 0).
-        words: length of a line.
-    """
-
-    effect: float | Mapping[str, float] = 1.0
-    noise: float = 0.5
-    slope: float = SLOPE
-    echo: float | Mapping[str, float] = 0.0
-    words: int = 12
-
-    def effect_under(self, condition: str) -> float:
-        """The effect under one condition."""
-        return self.effect if isinstance(self.effect, (int, float)) else self.effect.get(condition, 1.0)
-
-    def echo_under(self, condition: str) -> float:
-        """The share of copied words under one condition."""
-        return self.echo if isinstance(self.echo, (int, float)) else self.echo.get(condition, 0.0)
-
-
 class StatisticalModel:
     """A model whose answers are drawn from known distributions. Tags say who answers what.
 
-    Tags read: `actor`, `persona`, `condition`, `item`, `scale`, `key`, `z` and, for options that are not shown from low
-    to high, `order` ("descending") or `values` (comma-separated, in the order shown).
+    Tags read: `actor`, `persona`, `condition`, `item`, `scale`, `key`, `z`; for options that are not listed from low to
+    high in the request, `order` ("descending") or `values` (comma-separated, one per option); and for options that the
+    prompt shows in another order than the request lists them, `shown` (place of each option, comma-separated from 0).
+    A generate request with the tag `options` (a JSON list of texts) is a closed question and gets one of them.
+
+    Both verbs answer from one distribution (see `Planted`): scoring tells it, generating draws from it, whatever the
+    temperature. Without an `item` (an empty context) there is nothing to agree with: no noise and no acquiescence, but
+    position. So subtracting an empty context takes out a position bias and leaves acquiescence.
 
     Args:
         traits: actor or persona id → {scale or domain: z}. More can be taught later with `learn`.
         loadings: item id → (scale or domain, loading); negative for reversed items. Items not named load
             `DEFAULT_LOADING` × `key` on their `scale` tag.
-        planted: effect sizes.
-        seed: of the person-by-item deviates and of lines.
+        planted: effects and response styles.
+        seed: of all deviates, lines, drawn answers and refusals; each depends on it, on who answers what under which
+            condition, and on the request's own seed, never on the order of calls.
 
     A request with a persona whose traits nobody taught is an error; one without any persona (a control) has z = 0.
     """
@@ -123,13 +113,12 @@ class StatisticalModel:
 
     @property
     def fingerprint(self) -> Mapping[str, str | int | float | bool]:
-        p = self._planted
         return {
             "kind": "fake",
             "reference": self.reference,
             "version": 1,
             "given": self._given,
-            "planted": canonical_json([p.effect, p.noise, p.slope, p.echo, p.words]),
+            "planted": canonical_json(self._planted.described()),
             "seed": self._seed,
         }
 
@@ -166,9 +155,12 @@ class StatisticalModel:
         return self.prompt_form.show(request)
 
     async def generate(self, request: GenerateRequest, *, on_text: OnText | None = None) -> Generation:
-        """Lines of made-up words; each word is copied from the partner's last line with the planted probability."""
+        """Answers to closed questions, values for a JSON schema, or lines of made-up words; some are refusals.
+
+        Each word of a line is copied from the partner's last line with the planted probability.
+        """
         self._check_open()
-        completions = tuple(finished(self._line(request, k), request.sampling) for k in range(request.n))
+        completions = tuple(self._completion(request, k) for k in range(request.n))
         if on_text is not None:
             on_text(completions[0].text)
         return Generation(completions, Usage(1, 0, 0, sum(c.tokens for c in completions)))
@@ -189,18 +181,38 @@ class StatisticalModel:
         self._open = False
 
     def _score(self, request: ScoreRequest) -> OptionScores:
-        tags = request.tags
-        who = tags.get("actor", "") or tags.get("persona", "")
-        condition = tags.get("condition", "")
-        item = tags.get("item", "")
-        z, loading = self._trait(tags)
-        deviate = _normal(self._seed, who, item, condition) if item else 0.0  # a baseline without item is neutral
-        eta = self._planted.effect_under(condition) * loading * z + self._planted.noise * deviate
-        p = answer_probabilities(np.float64(eta), len(request.options), slope=self._planted.slope)
-        ranks = _ranks(tags, len(request.options))
-        logprobs = tuple(math.log(max(float(p[r]), _TINY)) for r in ranks)
+        p, ranks = self._distribution(request.tags, len(request.options))
+        logprobs = tuple(math.log(max(float(p[r]), TINY)) for r in ranks)
         tokens = tuple(max(1, estimate_tokens(o)) for o in request.options)
         return OptionScores(logprobs, tokens, approximate=False, method="graded response", usage=Usage(1))
+
+    def _distribution(self, tags: Mapping[str, str], options: int) -> tuple[NDArray[np.float64], list[int]]:
+        """Probability of each answer, lowest first, shape (options,); and the rank of each option of the request."""
+        ranks = _ranks(tags, options)
+        places = np.empty(options, dtype=np.int64)
+        places[ranks] = _places(tags, options)
+        p = answer_probabilities(np.asarray(self._latent(tags)), options, slope=self._planted.slope)
+        return weigh_positions(p, places, self._under(tags, "position")), ranks
+
+    def _latent(self, tags: Mapping[str, str]) -> NDArray[np.float64] | np.float64:
+        z, loading = self._trait(tags)
+        signal = np.float64(self._under(tags, "effect") * loading * z)
+        item = tags.get("item", "")
+        if not item:
+            return signal
+        who = tags.get("actor", "") or tags.get("persona", "")
+        sd = self._under(tags, "acquiescence_sd")
+        return latent_values(
+            signal,
+            _normal(self._seed, who, item, tags.get("condition", "")),
+            _normal(self._seed, "acquiescence", who) if sd else 0.0,
+            noise=self._under(tags, "noise"),
+            acquiescence=self._under(tags, "acquiescence"),
+            acquiescence_sd=sd,
+        )
+
+    def _under(self, tags: Mapping[str, str], effect: Effect) -> float:
+        return self._planted.under(tags.get("condition", ""), effect)
 
     def _trait(self, tags: Mapping[str, str]) -> tuple[float, float]:
         """The z score of the answering person on the item's scale, and the loading of the item."""
@@ -222,17 +234,35 @@ class StatisticalModel:
             )
         return 0.0, loading
 
-    def _line(self, request: GenerateRequest, index: int) -> str:
-        tags = request.tags
-        key = [tags.get(k, "") for k in ("unit", "actor", "persona", "condition")]
+    def _completion(self, request: GenerateRequest, index: int) -> Completion:
+        refusal = self._under(request.tags, "refusal")
+        # rng of its own, so that what is not refused reads the same at every rate
+        if refusal and self._rng(request, index, "refusal", request.tags.get("item", "")).random() < refusal:
+            return replace(finished(REFUSAL, request.sampling), finish_reason="refused")
+        closed = "options" in request.tags and request.json_schema is None
+        text = self._answer(request, index) if closed else self._line(request, index)
+        return finished(text, request.sampling)
+
+    def _answer(self, request: GenerateRequest, index: int) -> str:
+        options = _options(request.tags["options"])
+        p, ranks = self._distribution(request.tags, len(options))
+        u = self._rng(request, index, "answer", request.tags.get("item", "")).random()
+        return options[ranks.index(int(draw_answers(p, u)))]
+
+    def _rng(self, request: GenerateRequest, index: int, *what: str) -> np.random.Generator:
+        """Randomness of one completion: a function of the seeds, of who says `what`, and of where in the talk."""
+        key = [request.tags.get(k, "") for k in ("unit", "actor", "persona", "condition")]
         turn = sum(m.role != "system" for m in request.messages)
-        rng = derive_rng(self._seed, "line", *key, turn, request.seed, request.replicate, index)
+        return derive_rng(self._seed, *what, *key, turn, request.seed, request.replicate, index)
+
+    def _line(self, request: GenerateRequest, index: int) -> str:
+        rng = self._rng(request, index, "line")
         if request.json_schema is not None:
             return canonical_json(example(request.json_schema, int(rng.integers(2**31))))
         words = [VOCABULARY[k] for k in rng.integers(len(VOCABULARY), size=self._planted.words)]
         partner = next((m.content for m in reversed(request.messages) if m.role == "user"), "").split()
         if partner:
-            copied = rng.random(len(words)) < self._planted.echo_under(tags.get("condition", ""))
+            copied = rng.random(len(words)) < self._under(request.tags, "echo")
             words = [partner[k % len(partner)] if copied[k] else word for k, word in enumerate(words)]
         return " ".join(words)
 
@@ -279,6 +309,30 @@ def _ranks(tags: Mapping[str, str], options: int) -> list[int]:
         return [order.index(k) for k in range(options)]
     ascending = list(range(options))
     return ascending[::-1] if tags.get("order") == "descending" else ascending
+
+
+def _places(tags: Mapping[str, str], options: int) -> list[int]:
+    """Place (0 = first) at which each option is shown, in the order of the request."""
+    if "shown" not in tags:
+        return list(range(options))
+    places = [int(place) if place.strip().isdecimal() else -1 for place in tags["shown"].split(",")]
+    if sorted(places) != list(range(options)):
+        raise InputError(
+            f"tag 'shown' is {tags['shown']!r}, expected the places 0 to {options - 1} in some order.",
+            hint="Give the place of each option of the request, or no such tag when they are shown in its order.",
+        )
+    return places
+
+
+def _options(text: str) -> list[str]:
+    """The options of a closed question, in the order of the tag."""
+    try:
+        options: object = json.loads(text)
+    except ValueError:
+        options = None
+    if not isinstance(options, list) or not options or not all(isinstance(option, str) for option in options):
+        raise InputError(f"tag 'options' is {text!r}, expected a JSON list of texts.", hint="Write it with json.dumps.")
+    return options
 
 
 def _number(tags: Mapping[str, str], name: str, default: float) -> float:
