@@ -87,7 +87,9 @@ def test_an_empty_context_takes_out_position_and_leaves_acquiescence(make_actor)
     for rotation in ("balanced", "none"):
         plain, biased = (values(asked(make_actor, Planted(position=w), n=5, rotation=rotation)) for w in (0.0, 1.5))
         assert biased == pytest.approx(plain, abs=1e-6)
-    raw, shifted = (values(asked(make_actor, Planted(position=w), n=5, normalisation="sum", rotation="none")) for w in (0.0, 1.5))
+    raw, shifted = (
+        values(asked(make_actor, Planted(position=w), n=5, normalisation="sum", rotation="none")) for w in (0.0, 1.5)
+    )
     assert (shifted > raw).all()
     agreeing = values(asked(make_actor, Planted(acquiescence=0.5), n=5, rotation="none"))
     assert (agreeing > plain).all()

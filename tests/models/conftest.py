@@ -50,14 +50,47 @@ class Endpoint:
     constant_id: bool = False
     break_stream: int | None = None
     """pieces after which a stream breaks off"""
-    shape: str = "openai"
-    """whose dialect it speaks: openai, vllm or llama.cpp"""
+    shape: str = "any"
+    """whose dialect it speaks: openai, vllm, llama.cpp, or what all of them understand"""
 
     def bodies(self, path: str = "/v1/chat/completions") -> list[dict[str, Any]]:
         return [body for p, body, _ in self.requests if p == path]
 
 
 _LONG_AGO = 60
+_COMMON = {"model", "messages", "temperature", "top_p", "stop", "seed", "n", "stream", "stream_options", "logprobs",
+           "top_logprobs", "response_format"}  # fmt: skip
+OF_MESSAGES: dict[str, dict[str, Any]] = {
+    "openai": {"refusal": None, "annotations": []},
+    "vllm": {"reasoning_content": None, "tool_calls": []},
+}
+
+
+def dialect_refusal(shape: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
+    """Status and body with which a server of this kind refuses a request, None when it takes it."""
+    chat = path.partition("?")[0].endswith("/chat/completions")
+
+    def refused(status: int, message: str, kind: str = "invalid_request_error") -> tuple[int, dict[str, Any]]:
+        return status, {"error": {"message": message, "type": kind, "code": status}}
+
+    if shape == "openai":  # the hosted API: strict, chat alone, the new name of the limit
+        if not chat:
+            return refused(404, "This is a chat model and not supported in the v1/completions endpoint.")
+        if "max_tokens" in body:
+            return refused(
+                400,
+                "Unsupported parameter: 'max_tokens' is not supported with this model. "
+                "Use 'max_completion_tokens' instead.",
+            )
+        for name in body.keys() - _COMMON - {"max_completion_tokens"}:
+            return refused(400, f"Unrecognized request argument supplied: {name}")
+        if body.get("top_logprobs", 0) > 20:
+            return refused(400, "top_logprobs must be at most 20")
+    if shape == "vllm" and body["model"] != "tiny":  # takes what it does not know, but serves one name alone
+        return 404, {"object": "error", "message": f"The model `{body['model']}` does not exist.", "code": 404}
+    if shape == "llama.cpp" and body.get("n", 1) > 1:
+        return refused(400, "Only one completion choice is allowed")
+    return None
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -171,9 +204,16 @@ class _Handler(BaseHTTPRequestHandler):
             vectors = [[float(zlib.crc32(f"{k}{t}".encode()) % 97) - 48.0 for k in range(8)] for t in body["input"]]
             data = [{"index": k, "embedding": v} for k, v in enumerate(vectors)]
             self._send(json.dumps({"data": data[::-1], "usage": {"prompt_tokens": 3}}))
+        elif (refusal := dialect_refusal(e.shape, self.path, body)) is not None:
+            status, said = refusal
+            self._send(json.dumps(said), status)
         elif self.path.partition("?")[0].endswith("/chat/completions"):
             self._chat(body)
-        elif e.echoes:
+        elif e.shape == "llama.cpp":  # takes `echo` and does not know it
+            logprobs = {"content": [{"token": " next", "logprob": -1.0, "top_logprobs": []}]}
+            choice = {"text": " next", "index": 0, "logprobs": logprobs, "finish_reason": "length"}
+            self._send(json.dumps({"choices": [choice], "model": e.model, "object": "text_completion"}))
+        elif e.echoes or e.shape == "vllm":
             self._echo(body["prompt"])
         else:
             self._send('{"error": {"message": "echo is not supported"}}', 400)
@@ -191,9 +231,17 @@ class _Handler(BaseHTTPRequestHandler):
         choice: dict[str, Any] = {"message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
         if body.get("logprobs"):
             choice["logprobs"] = {"content": [{"token": "A", "logprob": -0.1, "top_logprobs": self._top(body)}]}
+        choice["message"].update(OF_MESSAGES.get(e.shape, {}))
         choices = [{**choice, "index": k} for k in range(body.get("n", 1))]
-        usage = {"prompt_tokens": 11, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 4}}
-        head = {"model": e.model, "system_fingerprint": "fp"}
+        usage: dict[str, Any] = {"prompt_tokens": 11, "completion_tokens": 3}
+        if e.shape in {"any", "openai"}:
+            usage["prompt_tokens_details"] = {"cached_tokens": 4}
+        head: dict[str, Any] = {"model": e.model, "system_fingerprint": "fp"}
+        if e.shape == "vllm":
+            head["system_fingerprint"] = None
+            usage["prompt_tokens_details"] = None
+        if e.shape == "llama.cpp":
+            head["timings"] = {"cache_n": 4, "prompt_n": 7, "predicted_n": 3}
         with e.lock:
             e.served += 1
             head["id"] = "always-the-same" if e.constant_id else f"chat-{e.served}"

@@ -60,8 +60,9 @@ async def _use_everything(model: Model) -> None:
 
 
 @pytest.fixture(
-    params=["scripted", "echo", "statistical", "http", "http-engine", "recorded", "cached", "replay",
-            "hf", "hf-batched", "gguf", "gguf-batched", pytest.param("smollm2", marks=pytest.mark.model)]
+    params=["scripted", "echo", "statistical", "http", "http-openai", "http-vllm", "http-llama.cpp", "http-engine",
+            "recorded", "cached", "replay", "hf", "hf-batched", "gguf", "gguf-batched",
+            pytest.param("smollm2", marks=pytest.mark.model)]
 )  # fmt: skip
 def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
     def fixture(name: str) -> Any:
@@ -84,11 +85,20 @@ def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
         except MissingWeightsError as error:
             pytest.skip(str(error))
 
+    def speaking(shape: str) -> Model:
+        endpoint = fixture("endpoint")
+        endpoint.shape = shape
+        endpoint.model = {"openai": "tiny-2026-01-31", "vllm": "tiny", "llama.cpp": "/models/tiny-q8_0.gguf"}[shape]
+        return OpenAIModel("tiny", endpoint.url)
+
     openers: dict[str, Opener] = {
         "scripted": ScriptedModel,
         "echo": EchoModel,
         "statistical": StatisticalModel,
         "http": lambda: OpenAIModel("tiny", fixture("endpoint").url),
+        "http-openai": lambda: speaking("openai"),
+        "http-vllm": lambda: speaking("vllm"),
+        "http-llama.cpp": lambda: speaking("llama.cpp"),
         "http-engine": lambda: OpenAIModel("tiny", fixture("tiny_engine")),
         "hf": lambda: HfModel("hf:tiny", fixture("hf_folder"), threads=1),
         "hf-batched": lambda: HfModel("hf:tiny", fixture("hf_folder"), threads=1, mode="batched"),

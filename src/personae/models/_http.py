@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from importlib.util import find_spec
 from typing import Any, Final, Literal, TypeAlias, TypeVar
@@ -40,6 +40,7 @@ from personae.models._protocol import (
 )
 from personae.models._replies import (
     Choice,
+    StreamedChat,
     TopToken,
     read_chat,
     read_echo,
@@ -59,6 +60,7 @@ _UNSUPPORTED: Final = frozenset({400, 404, 405, 422, 501})
 _TOP_TOKENS: Final = 20
 _FEW_TOP_TOKENS: Final = 5
 _SEED_MASK: Final = 2**31 - 1
+_LIMITS: Final = ("max_tokens", "max_completion_tokens")
 
 T = TypeVar("T")
 
@@ -110,6 +112,8 @@ class OpenAIModel:
         self._score_method: ScoreMethod = score_method
         self._rotations = rotations
         self._echoes = {"auto": None, "echo": True, "labels": False}[score_method]
+        # Newer hosted models know only the second name, other servers only the first.
+        self._limit = _LIMITS[self._hosted]
         self._top_tokens = _TOP_TOKENS
         self._one_by_one = False
 
@@ -224,7 +228,11 @@ class OpenAIModel:
         self, request: GenerateRequest, messages: list[WireMessage], on_text: OnText
     ) -> tuple[list[Choice], Usage]:
         body = {**self._chat_body(request, messages), "seed": _wire_seed(request, 0)}
-        told = await self._transport.stream("/chat/completions", body, on_text, prefix=_prefix(messages))
+
+        async def send(body: dict[str, Any]) -> StreamedChat:
+            return await self._transport.stream("/chat/completions", body, on_text, prefix=_prefix(messages))
+
+        told = await self._limited(send, body)
         reply = told.body()
         return read_chat(reply, self._url), read_usage(reply, json.dumps(messages), told.text)
 
@@ -252,23 +260,40 @@ class OpenAIModel:
             got = read_chat(reply, self._url)
             return got, read_usage(reply, json.dumps(messages), "".join(c.text for c in got))
 
-        return await self._transport.post("/chat/completions", body, read, prefix=_prefix(messages))
+        async def send(body: dict[str, Any]) -> tuple[list[Choice], Usage]:
+            return await self._transport.post("/chat/completions", body, read, prefix=_prefix(messages))
+
+        return await self._limited(send, body)
+
+    async def _limited(self, send: Callable[[dict[str, Any]], Awaitable[T]], body: dict[str, Any]) -> T:
+        """Send; where the server asks for the other name of the token limit, send that from now on."""
+        name = next(name for name in _LIMITS if name in body)
+        other = _LIMITS[1 - _LIMITS.index(name)]
+        try:
+            return await send(body)
+        except StatusError as error:
+            if error.status not in {400, 422} or other not in error.message:
+                raise
+        self._limit = other
+        return await send({other if key == name else key: value for key, value in body.items()})
 
     def _chat_body(self, request: GenerateRequest, messages: list[WireMessage]) -> dict[str, Any]:
         s = request.sampling
-        # Newer hosted models know only the second name, other servers only the first.
-        limit = "max_completion_tokens" if self._hosted else "max_tokens"
         body: dict[str, Any] = {
             "model": self._name,
             "messages": messages,
-            limit: s.max_tokens,
+            self._limit: s.max_tokens,
             "temperature": s.temperature,
             "top_p": s.top_p,
         }
         if s.stop:
             body["stop"] = list(s.stop)
         # Not part of the common dialect: sent only when asked for, so that strict servers do not refuse.
-        extras = {"top_k": (s.top_k, 0), "min_p": (s.min_p, 0.0), "repeat_penalty": (s.repeat_penalty, 1.0)}
+        # The penalty has two names, and servers ignore the one that they do not know.
+        extras = {
+            "top_k": (s.top_k, 0), "min_p": (s.min_p, 0.0), "repeat_penalty": (s.repeat_penalty, 1.0),
+            "repetition_penalty": (s.repeat_penalty, 1.0),
+        }  # fmt: skip
         body.update({name: value for name, (value, neutral) in extras.items() if value != neutral})
         if request.prefill and not self._hosted:
             body |= {"add_generation_prompt": False, "continue_final_message": True}
@@ -344,17 +369,18 @@ class OpenAIModel:
         chat = label_messages(request.messages, request.options, rotation)
         messages, count = wire_messages(chat, "", system_default=request.system_default)
         current_notes().neutralised += count
-        limit = "max_completion_tokens" if self._hosted else "max_tokens"
         body: dict[str, Any] = {
-            "model": self._name, "messages": messages, limit: 1, "temperature": 0.0, "seed": 0, "logprobs": True,
+            "model": self._name, "messages": messages, self._limit: 1, "temperature": 0.0, "seed": 0, "logprobs": True,
         }  # fmt: skip
 
         def read(reply: dict[str, Any]) -> tuple[list[TopToken] | None, Usage]:
             return read_top_tokens(reply, self._url), read_usage(reply, json.dumps(messages), "")
 
         async def ask(top: int) -> tuple[list[TopToken] | None, Usage]:
-            asked = {**body, "top_logprobs": top}
-            return await self._transport.post("/chat/completions", asked, read, prefix=_prefix(messages))
+            async def send(body: dict[str, Any]) -> tuple[list[TopToken] | None, Usage]:
+                return await self._transport.post("/chat/completions", body, read, prefix=_prefix(messages))
+
+            return await self._limited(send, {**body, "top_logprobs": top})
 
         try:
             top, used = await ask(self._top_tokens)
