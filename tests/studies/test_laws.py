@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from checks import counts, measured, rows
 
-from personae.core import FailureRow, InputError, MeasurementRow, ModelError, RunFailedError
+from personae.core import FailureRow, InputError, MeasurementRow, ModelError, RunFailedError, TurnRow
 from personae.models import StatisticalModel
-from personae.runs import open_run
+from personae.runs import compare, open_run
 from personae.studies import overview, report_run
 
 
@@ -27,6 +27,19 @@ def test_batch_law_on_the_embedded_model(start, tmp_path: Path) -> None:
     more = {"people": 2, "turns": 2, "talkers": 1}
     runs = [start("demo", tmp_path / str(n), model="smollm2", more=more, cache="off", concurrency=n) for n in (1, 8)]
     assert runs[0].run.digest == runs[1].run.digest
+
+
+@pytest.mark.model
+def test_a_batched_run_replays_to_the_same_tables(start, tmp_path: Path) -> None:
+    """Batched mode promises this alone: the call log gives every table again, at any concurrency."""
+    more = {"people": 3, "turns": 2, "talkers": 2}
+    settings = {"more": more, "exactness": "batched", "cache": "off"}
+    once = start("demo", tmp_path / "once", model="smollm2", concurrency=8, **settings)
+    again = start("demo", tmp_path / "again", model=f"replay:{once.folder}", concurrency=2, **settings)
+    with open_run(once.folder) as a, open_run(again.folder) as b:
+        different = {t.table: {c for r in t.first for c in r.columns} for t in compare(a, b).different}
+    assert all(columns <= {"model", "measurement"} for columns in different.values())
+    assert rows(once.folder, TurnRow)
 
 
 def test_the_same_call_again_asks_nothing_and_leaves_the_same(start, answer_with, demo, tmp_path: Path) -> None:
@@ -143,8 +156,6 @@ def test_a_run_made_from_a_replay_is_the_run_it_replays(start, spasm, tmp_path: 
     """Every answer comes from the call log; only the folder differs."""
     again = start("spasm", tmp_path / "run", model=f"replay:{spasm.folder}")
     with open_run(spasm.folder) as a, open_run(again.folder) as b:
-        from personae.runs import compare
-
         different = {t.table: {c for r in t.first for c in r.columns} for t in compare(a, b).different}
     # What names the model says replay:…; nothing that was said or measured differs.
     assert set(different) <= {"probes", "responses", "measurements"}
