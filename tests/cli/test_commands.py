@@ -30,6 +30,9 @@ COMMANDS = (
     ("models", "get"),
     ("models", "list"),
     ("models", "verify"),
+    ("cache", "info"),
+    ("cache", "vacuum"),
+    ("cache", "clear"),
 )
 
 

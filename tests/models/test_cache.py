@@ -112,6 +112,64 @@ def test_equal_calls_at_the_same_time_are_one_call(tmp_path: Path) -> None:
     assert inner.asked == 1
 
 
+def test_equal_groups_and_texts_at_the_same_time_are_one_call_each(tmp_path: Path) -> None:
+    class Slow(Counting):
+        async def score_options(self, requests):
+            await asyncio.sleep(0)
+            return await super().score_options(requests)
+
+        async def embed(self, texts):
+            self.asked += 1
+            await asyncio.sleep(0)
+            return await super().embed(texts)
+
+    async def many(model: CachedModel) -> None:
+        scores = await asyncio.gather(*(model.score_options([SCORE]) for _ in range(5)))
+        assert len({s[0].logprobs for s in scores}) == 1
+        assert [s[0].cached for s in scores] == [False, True, True, True, True]
+        assert inner.asked == 1
+        vectors = [e.vectors.tobytes() for e in await asyncio.gather(*(model.embed(["x"]) for _ in range(5)))]
+        assert len(set(vectors)) == 1
+        assert inner.asked == 2
+
+    inner = Slow()
+    with ResponseCache(tmp_path / "c.sqlite") as cache:
+        asyncio.run(many(CachedModel(inner, cache)))
+        assert len(cache) == 2
+
+
+def test_a_file_of_the_older_layout_works_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    with sqlite3.connect(path) as db:
+        columns = "key TEXT PRIMARY KEY, verb TEXT NOT NULL, response TEXT NOT NULL"
+        db.execute(f"CREATE TABLE responses({columns}) WITHOUT ROWID")
+        db.execute("INSERT INTO responses VALUES ('old', 'generate', 'kept')")
+        db.execute("PRAGMA user_version=1")
+    db.close()
+    with ResponseCache(path) as cache:
+        cache.put("old", "generate", "late")
+        cache.put("new", "embed", "{}")
+        assert (cache.get("old"), cache.get("new"), len(cache)) == ("kept", "{}", 2)
+        cache.put("old", "generate", "late", overwrite=True)
+        assert cache.get("old") == "late"
+        assert cache.info().verbs == {"embed": 1, "generate": 1}
+        assert cache.clear().deleted == 2
+
+
+def test_giving_space_back_needs_no_free_lock_of_ones_own(tmp_path: Path) -> None:
+    """One object, several threads: lookups and new answers go on while one gives space back."""
+    with ResponseCache(tmp_path / "c.sqlite") as cache, ThreadPoolExecutor(3) as pool:
+        for k in range(200):
+            cache.put(f"{k}", "generate", "x" * 2000)
+        shrinking = [pool.submit(cache.vacuum) for _ in range(2)]
+        for k in range(200):
+            assert cache.get(f"{k}") is not None
+            cache.put(f"new {k}", "generate", "{}")
+        assert all(done.result().deleted == 0 for done in shrinking)
+        info = cache.info()
+        assert (info.entries, info.bytes) == (400, info.file_bytes + info.log_bytes)
+
+
 def test_who_waits_for_a_cancelled_call_asks_instead(tmp_path: Path) -> None:
     started = asyncio.Event()
 

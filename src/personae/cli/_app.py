@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from personae.cli import _doctor, _models, _people, _runs, _studies, _talk
+from personae.cli import _cache, _doctor, _models, _people, _runs, _studies, _talk
 from personae.cli._usage import Root
 
 app = typer.Typer(
@@ -48,4 +48,5 @@ app.command("report")(_runs.report)
 app.command("export")(_runs.export)
 app.add_typer(_runs.run_app, name="run", help="Look into run folders.")
 app.add_typer(_models.models_app, name="models", help="Fetch and check model weights.")
+app.add_typer(_cache.cache_app, name="cache", help="Look into and clear the answers kept of earlier calls.")
 app.command("doctor")(_doctor.doctor)

@@ -5,7 +5,8 @@ Engines load when they are first named: importing this package imports neither a
 
 from typing import TYPE_CHECKING, Any
 
-from personae.models._cache import CachedModel, CacheMode, ResponseCache, cache_path
+from personae.models._cache import CacheInfo, CacheShrunk, ResponseCache, cache_path
+from personae.models._cached import CachedModel, CacheMode
 from personae.models._calls import CallLog, CallRecord
 from personae.models._embed import (
     Encoder,
@@ -72,7 +73,9 @@ __all__ = [
     "Activations",
     "Admission",
     "Bill",
+    "CacheInfo",
     "CacheMode",
+    "CacheShrunk",
     "CachedModel",
     "CallLog",
     "CallRecord",

@@ -9,52 +9,32 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
-from personae.core import ModelError, ReplayMissError
+from personae.core import ModelError
 from personae.models._keys import redact
-from personae.models._protocol import (
-    Embeddings,
-    GenerateRequest,
-    Generation,
-    Model,
-    OnText,
-    OptionScores,
-    ScoreRequest,
-)
-from personae.models._requests import (
-    WrittenCall,
-    read_embeddings,
-    read_generation,
-    read_option_scores,
-    write_embed,
-    write_embeddings,
-    write_generate,
-    write_generation,
-    write_option_scores,
-    write_scores,
-)
-from personae.models._sqlite import FileKind, open_database, storage_errors
-from personae.models._wrapper import ModelWrapper, asked
+from personae.models._sqlite import BUSY_SECONDS, FileKind, in_turn, is_locked, open_database, storage_errors
 
-if TYPE_CHECKING:
-    import asyncio
-
-CacheMode: TypeAlias = Literal["read_write", "off", "refresh", "replay"]
-"""`read_write`: use and fill; `off`: neither; `refresh`: ask and overwrite; `replay`: use, and raise on a miss."""
+_Step: TypeAlias = Callable[[str], sqlite3.Cursor]
+"""does one statement and waits for its turn"""
 
 RESPONSES: Final = FileKind(
     name="response cache",
     version=1,
-    schema=("CREATE TABLE responses(key TEXT PRIMARY KEY, verb TEXT NOT NULL, response TEXT NOT NULL) WITHOUT ROWID",),
+    # With rowids: answers are appended, and only the small index of keys is written at random places. Files made
+    # WITHOUT ROWID have the same columns and work as they are.
+    schema=("CREATE TABLE responses(key TEXT NOT NULL PRIMARY KEY, verb TEXT NOT NULL, response TEXT NOT NULL)",),
     remedy="Delete the file (it only saves time), or pass cache='off'.",
 )
 
-_KEEP_FIRST: Final = "INSERT OR IGNORE INTO responses VALUES (?,?,?)"
-_OVERWRITE: Final = "INSERT OR REPLACE INTO responses VALUES (?,?,?)"
+_KEEP_FIRST: Final = "INSERT OR IGNORE INTO responses(key, verb, response) VALUES (?,?,?)"
+_OVERWRITE: Final = "INSERT OR REPLACE INTO responses(key, verb, response) VALUES (?,?,?)"
+_CHECKPOINT_PAGES: Final = 4000
+"""pages in the write-ahead log before they are moved into the file: the fewer times, the fewer waits for the disk"""
 
 
 def cache_path() -> Path:
@@ -65,8 +45,43 @@ def cache_path() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "personae" / "responses.sqlite"
 
 
+@dataclass(frozen=True, slots=True)
+class CacheInfo:
+    """What a cache holds. Sizes are bytes on disk; `log_bytes` is of the write-ahead log and its index."""
+
+    path: Path
+    verbs: Mapping[str, int]
+    """answers by the verb that was asked"""
+    file_bytes: int
+    log_bytes: int
+    free_share: float
+    """pages of the file that hold nothing, from 0 to 1"""
+
+    @property
+    def entries(self) -> int:
+        """Answers in all."""
+        return sum(self.verbs.values())
+
+    @property
+    def bytes(self) -> int:
+        """Bytes on disk in all."""
+        return self.file_bytes + self.log_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CacheShrunk:
+    """Bytes on disk before and after space was given back, and how many answers were deleted."""
+
+    before: int
+    after: int
+    deleted: int = 0
+
+
 class ResponseCache:
     """Answers by call key. Safe between threads and between processes.
+
+    What `put` kept is in the file when it returns: a killed process loses nothing, only a power cut can lose the last
+    answers.
 
     Raises:
         VersionError: the file is of another version (delete it).
@@ -77,31 +92,72 @@ class ResponseCache:
         self.path = Path(path) if path is not None else cache_path()
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = open_database(self.path, RESPONSES)
+        self._connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+        # Whoever waits for another process does so between two tries, where other threads can look things up.
+        self._connection.execute("PRAGMA busy_timeout=0")
 
     def get(self, key: str) -> str | None:
         """The stored answer, or None."""
-        with self._lock, storage_errors(self.path, RESPONSES):
-            row = self._open.execute("SELECT response FROM responses WHERE key = ?", (key,)).fetchone()
-        return None if row is None else str(row[0])
+        with storage_errors(self.path, RESPONSES):
+            rows = in_turn(lambda: self._run("SELECT response FROM responses WHERE key = ?", key))
+        return str(rows[0][0]) if rows else None
 
-    def put(self, key: str, verb: str, response: str, *, overwrite: bool = False) -> None:
-        """Keep an answer. The first one stays unless `overwrite`. Answers that hold a secret are not kept."""
-        if redact(response) != response:
-            return
-        statement = _OVERWRITE if overwrite else _KEEP_FIRST
-        with self._lock, storage_errors(self.path, RESPONSES):
-            self._open.execute("BEGIN IMMEDIATE")
+    def put(self, key: str, verb: str, response: str, *, overwrite: bool = False, wait: float = BUSY_SECONDS) -> None:
+        """Keep an answer. The first one stays unless `overwrite`. Answers that hold a secret are not kept.
+
+        Raises:
+            StorageError: another process had the file locked for `wait` seconds, or the disk is full (DiskFullError).
+        """
+        with storage_errors(self.path, RESPONSES, waited=wait):
+            in_turn(lambda: self._put(key, verb, response, overwrite=overwrite), wait)
+
+    def put_at_once(self, key: str, verb: str, response: str, *, overwrite: bool = False) -> bool:
+        """As `put`, but without waiting: False, and nothing kept, when another process is writing just now."""
+        with storage_errors(self.path, RESPONSES):
             try:
-                self._open.execute(statement, (key, verb, response))
-                self._open.execute("COMMIT")
-            except BaseException:
-                if self._open.in_transaction:
-                    self._open.execute("ROLLBACK")
-                raise
+                self._put(key, verb, response, overwrite=overwrite)
+            except sqlite3.OperationalError as error:
+                if not is_locked(error):
+                    raise
+                return False
+        return True
 
     def __len__(self) -> int:
-        with self._lock, storage_errors(self.path, RESPONSES):
-            return int(self._open.execute("SELECT count(*) FROM responses").fetchone()[0])
+        with storage_errors(self.path, RESPONSES):
+            return int(in_turn(lambda: self._run("SELECT count(*) FROM responses"))[0][0])
+
+    def info(self) -> CacheInfo:
+        """What the cache holds. Every answer is counted: about half a second a million."""
+        with storage_errors(self.path, RESPONSES):
+            verbs = in_turn(lambda: self._run("SELECT verb, count(*) FROM responses GROUP BY verb ORDER BY verb"))
+            pages = int(in_turn(lambda: self._run("PRAGMA page_count"))[0][0])
+            free = int(in_turn(lambda: self._run("PRAGMA freelist_count"))[0][0])
+        return CacheInfo(self.path, dict(verbs), _size(self.path), self._log_bytes(), free / max(1, pages))
+
+    def vacuum(self, *, wait: float = BUSY_SECONDS) -> CacheShrunk:
+        """Move the write-ahead log into the file, and give space that nothing uses back to the disk.
+
+        Others go on reading meanwhile, and wait if they want to write. Needs as much free space as the file has bytes.
+
+        Raises:
+            StorageError: another process had the file locked for `wait` seconds.
+        """
+        before = self._bytes()
+        with self._maintenance(wait) as step:
+            _give_back(step)
+        return CacheShrunk(before, self._bytes())
+
+    def clear(self, *, wait: float = BUSY_SECONDS) -> CacheShrunk:
+        """Delete every answer and give the space back. Others may go on using the file.
+
+        Raises:
+            StorageError: as for `vacuum`; answers may be deleted while the space is not yet given back.
+        """
+        before = self._bytes()
+        with self._maintenance(wait) as step:
+            deleted = step("DELETE FROM responses").rowcount
+            _give_back(step)
+        return CacheShrunk(before, self._bytes(), deleted)
 
     def close(self) -> None:
         """Close the file. Closing twice is allowed."""
@@ -116,6 +172,32 @@ class ResponseCache:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    def _put(self, key: str, verb: str, response: str, *, overwrite: bool) -> None:
+        if redact(response) == response:
+            # One statement is one transaction: begun, committed or undone by SQLite itself.
+            self._run(_OVERWRITE if overwrite else _KEEP_FIRST, key, verb, response)
+
+    def _run(self, statement: str, *values: str) -> list[Any]:
+        with self._lock:
+            return self._open.execute(statement, values).fetchall()
+
+    @contextmanager
+    def _maintenance(self, wait: float) -> Generator[_Step]:
+        """A connection apart, so that threads of this process can go on; each of its steps waits up to `wait` s."""
+        with storage_errors(self.path, RESPONSES, waited=wait), closing(open_database(self.path, RESPONSES)) as own:
+            own.execute(f"PRAGMA busy_timeout={int(1000 * wait)}")
+
+            def step(statement: str) -> sqlite3.Cursor:
+                return in_turn(lambda: _done(own.execute(statement)), wait)
+
+            yield step
+
+    def _bytes(self) -> int:
+        return _size(self.path) + self._log_bytes()
+
+    def _log_bytes(self) -> int:
+        return sum(_size(self.path.with_name(self.path.name + end)) for end in ("-wal", "-shm"))
+
     @property
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -123,109 +205,21 @@ class ResponseCache:
         return self._connection
 
 
-class CachedModel(ModelWrapper):
-    """A model that is asked once per distinct call.
+def _give_back(step: _Step) -> None:
+    step("PRAGMA wal_checkpoint(TRUNCATE)")
+    step("VACUUM")
+    step("PRAGMA wal_checkpoint(TRUNCATE)")  # the smaller file went through the write-ahead log, too
 
-    A model that is not exact would give two callers of the same call two answers; they share one call instead.
-    """
 
-    def __init__(self, inner: Model, cache: ResponseCache, mode: CacheMode = "read_write") -> None:
-        super().__init__(inner)
-        self._cache = cache
-        self._mode: CacheMode = mode
-        # An exact model may hold its turn while another unit waits: sharing there could lock up, and gains nothing.
-        self._share = inner.determinism != "exact"
-        self._running: dict[str, asyncio.Future[str]] = {}
+def _done(cursor: sqlite3.Cursor) -> sqlite3.Cursor:
+    """The cursor of a statement that was done; moving the log says in a row, not by an error, that it could not."""
+    if cursor.description is not None and cursor.description[0][0] == "busy" and cursor.fetchone()[0]:
+        raise sqlite3.OperationalError("database is locked")
+    return cursor
 
-    async def generate(self, request: GenerateRequest, *, on_text: OnText | None = None) -> Generation:
-        if self._mode == "off":
-            return await asked(self.inner, request, on_text)
-        call = write_generate(self.fingerprint_hash(), request)
 
-        async def ask() -> str:
-            return write_generation(await asked(self.inner, request, on_text))
-
-        text, cached = await self._answer(call, "generate", ask, request.tags.get("unit", ""))
-        answer = read_generation(text, call=call.key, cached=cached)
-        if cached and on_text is not None:
-            on_text(answer.text)
-        return answer
-
-    async def score_options(self, requests: Sequence[ScoreRequest]) -> tuple[OptionScores, ...]:
-        if not requests:
-            return ()
-        if self._mode == "off":
-            return await self.inner.score_options(requests)
-        call = write_scores(self.fingerprint_hash(), requests)
-
-        async def ask() -> str:
-            return write_option_scores(await self.inner.score_options(requests))
-
-        text, cached = await self._answer(call, "score_options", ask, requests[0].tags.get("unit", ""))
-        return read_option_scores(text, call=call.key, cached=cached)
-
-    async def embed(self, texts: Sequence[str]) -> Embeddings:
-        if self._mode == "off":
-            return await self.inner.embed(texts)
-        call = write_embed(self.fingerprint_hash(), texts)
-
-        async def ask() -> str:
-            return write_embeddings(await self.inner.embed(texts))
-
-        text, _ = await self._answer(call, "embed", ask, "")
-        return read_embeddings(text, call=call.key)
-
-    async def close(self) -> None:
-        self._cache.close()
-        await self.inner.close()
-
-    async def _answer(
-        self, call: WrittenCall, verb: str, ask: Callable[[], Awaitable[str]], unit: str
-    ) -> tuple[str, bool]:
-        if self._mode != "refresh":
-            found = self._cache.get(call.key)
-            if found is not None:
-                return found, True
-        if self._mode == "replay":
-            raise ReplayMissError(
-                f"cache replay: no stored answer for this {verb} call (unit {unit!r}, key {call.key[:12]}…) in "
-                f"{str(self._cache.path)!r}, which holds {len(self._cache)} answers.",
-                hint="Run once with cache='read_write', or check that model, prompt, seed and sampling are the same.",
-            )
-        if not self._share:
-            return await self._ask(call, verb, ask), False
-        return await self._ask_once(call, verb, ask)
-
-    async def _ask(self, call: WrittenCall, verb: str, ask: Callable[[], Awaitable[str]]) -> str:
-        text = await ask()
-        self._cache.put(call.key, verb, text, overwrite=self._mode == "refresh")
-        return text
-
-    async def _ask_once(self, call: WrittenCall, verb: str, ask: Callable[[], Awaitable[str]]) -> tuple[str, bool]:
-        import asyncio
-
-        loop = asyncio.get_running_loop()
-        while (running := self._running.get(call.key)) is not None and running.get_loop() is loop:
-            with suppress(asyncio.CancelledError):
-                return await asyncio.shield(running), True
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise asyncio.CancelledError
-            # The caller who asked was cancelled: one of those who waited asks instead.
-        future: asyncio.Future[str] = loop.create_future()
-        self._running[call.key] = future
-        try:
-            text = await self._ask(call, verb, ask)
-        except BaseException as error:
-            if isinstance(error, Exception):
-                future.set_exception(error)
-                future.exception()  # nobody may be waiting; the caller gets the error anyway
-            else:
-                future.cancel()
-            raise
-        else:
-            future.set_result(text)
-            return text, False
-        finally:
-            if self._running.get(call.key) is future:
-                del self._running[call.key]
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

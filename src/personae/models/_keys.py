@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable
@@ -57,7 +58,14 @@ def is_clean(recurring: Iterable[str], once: str = "") -> bool:
 
 def _secrets() -> tuple[str, ...]:
     held = (os.environ.get(name) for name in KEY_VARIABLES)
-    return (*(value for value in held if value and len(value) >= _SHORTEST), *sorted(_known))
+    known = (*(value for value in held if value and len(value) >= _SHORTEST), *sorted(_known))
+    return tuple(spelling for value in known for spelling in _spellings(value))
+
+
+@lru_cache(maxsize=64)
+def _spellings(secret: str) -> tuple[str, ...]:
+    """A secret as it is, and as JSON writes it where that differs."""
+    return tuple(dict.fromkeys((secret, *(json.dumps(secret, ensure_ascii=a)[1:-1] for a in (True, False)))))
 
 
 @lru_cache(maxsize=2048)

@@ -24,7 +24,8 @@ from typing import Final, Literal, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
 from personae.core import InputError, Registry
-from personae.models._cache import CachedModel, CacheMode, ResponseCache
+from personae.models._cache import ResponseCache
+from personae.models._cached import CachedModel, CacheMode
 from personae.models._calls import CallLog
 from personae.models._fakes import EchoModel, ScriptedModel
 from personae.models._keys import MASK, redact

@@ -40,6 +40,8 @@ Verb: TypeAlias = Literal["generate", "score_options", "embed"]
 
 # ASCII only: lone surrogates in a text survive, and SQLite never sees what it cannot store.
 _encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
+# A schema keeps its order: engines write an object's properties in the order in which its schema names them.
+_encode_schema: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False, default=dict).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,9 @@ def fingerprint_hash(fingerprint: Mapping[str, str | int | float | bool]) -> str
 def write_generate(fingerprint: str, request: GenerateRequest) -> WrittenCall:
     """The stored form of a generate call to the model whose fingerprint hash is `fingerprint`."""
     # Written by hand, because a turn of a conversation repeats all earlier ones: they are encoded once. The result is
-    # the JSON that the encoder would give, keys sorted.
+    # the JSON that the encoder would give, keys sorted (but for the schema's).
     messages = tuple(map(_message_json, request.messages))
-    schema = "null" if request.json_schema is None else _encode(json.loads(canonical_json(request.json_schema)))
+    schema = "null" if request.json_schema is None else _encode_schema(request.json_schema)
     before = f'{{"condition":{_text_json(request.condition)},"json_schema":{schema},"messages":['
     after = (
         f'],"n":{int(request.n)},"prefill":{_text_json(request.prefill)},"replicate":{int(request.replicate)},'

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from personae.core import (
     CorruptRunError,
@@ -23,8 +24,10 @@ from personae.core import (
 BUSY_SECONDS: Final = 30.0
 """How long a writer waits for another one before it gives up."""
 
-
 _TURN_SECONDS: Final = 0.005
+_FIRST_PAUSE: Final = 0.0002
+_LONGEST_PAUSE: Final = 0.004
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +68,34 @@ def open_database(path: Path, kind: FileKind, *, read_only: bool = False) -> sql
     return connection
 
 
+def is_locked(error: sqlite3.Error) -> bool:
+    """Does this error say that another connection has the file for itself just now?"""
+    return "database is locked" in str(error)
+
+
+def in_turn(attempt: Callable[[], _Answer], seconds: float = BUSY_SECONDS) -> _Answer:
+    """Do `attempt`, again and again for at most `seconds` while another connection has the file locked.
+
+    SQLite's own wait sleeps up to 0.1 s at a time and in step with others; these pauses are short and of uneven length.
+    """
+    deadline, pause = time.monotonic() + seconds, _FIRST_PAUSE
+    while True:
+        try:
+            return attempt()
+        except sqlite3.Error as error:
+            if not is_locked(error) or time.monotonic() >= deadline:
+                raise
+        time.sleep(pause * (0.5 + os.urandom(1)[0] / 255))
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
 @contextmanager
-def storage_errors(path: Path, kind: FileKind) -> Generator[None]:
-    """Translate SQLite and file errors about `path`."""
+def storage_errors(path: Path, kind: FileKind, *, waited: float = BUSY_SECONDS) -> Generator[None]:
+    """Translate SQLite and file errors about `path`; `waited` seconds were spent on a lock, if it is one."""
     try:
         yield
     except sqlite3.Error as error:
-        raise _translated(error, path, kind) from error
+        raise _translated(error, path, kind, waited) from error
     except OSError as error:
         raise StorageError(f"{kind.name} {str(path)!r} cannot be opened: {error.strerror or error}.") from error
 
@@ -116,7 +140,7 @@ def _begin_wal(connection: sqlite3.Connection) -> None:
             return
 
 
-def _translated(error: sqlite3.Error, path: Path, kind: FileKind) -> PersonaeError:
+def _translated(error: sqlite3.Error, path: Path, kind: FileKind, waited: float) -> PersonaeError:
     words = str(error)
     if is_disk_full(error):
         return DiskFullError(
@@ -126,7 +150,7 @@ def _translated(error: sqlite3.Error, path: Path, kind: FileKind) -> PersonaeErr
         return CorruptRunError(f"{kind.name} {str(path)!r} is damaged: {words}.", hint=kind.remedy)
     if "locked" in words:
         return StorageError(
-            f"{kind.name} {str(path)!r} was locked by another process for {BUSY_SECONDS:.0f} s.",
+            f"{kind.name} {str(path)!r} was locked by another process for {waited:g} s.",
             hint="Wait for the other process to end, or choose another file.",
         )
     return StorageError(f"{kind.name} {str(path)!r}: {words}.", hint=kind.remedy)
