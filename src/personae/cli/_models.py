@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -10,7 +11,9 @@ from personae.cli._output import Debug, Json, Reply, guarded, note
 
 models_app = typer.Typer(no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="smollm2 (language model) or minilm (sentence encoder's tokenizer).")]
+Name = Annotated[
+    str, typer.Argument(help="smollm2, gemma3-270m (language models) or minilm (tokenizer of the encoder).")
+]
 
 
 @models_app.command("get")
@@ -18,6 +21,10 @@ Name = Annotated[str, typer.Argument(help="smollm2 (language model) or minilm (s
 def get(
     name: Name,
     force: Annotated[bool, typer.Option("--force", help="Fetch and convert again.")] = False,
+    accept_licence: Annotated[
+        bool,
+        typer.Option("--accept-licence", help="You have read the terms that the model comes under, and accept them."),
+    ] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -32,10 +39,22 @@ def get(
         reply.line(f"minilm: {path}")
         reply.done({"name": name, "files": [str(path)]})
         return
-    manifest = get_weights(name, note, force=force)
+    accepted = accept_licence or _accepts(name, as_json=as_json)
+    manifest = get_weights(name, note, force=force, accept_licence=accepted)
     for kind, cached in manifest.files.items():
         reply.line(f"{name} {kind}: {cached.file}  {cached.bytes / 1e6:.0f} MB  sha256 {cached.sha256[:16]}…")
     reply.done({"name": name, "weights": manifest.model_dump(mode="json")})
+
+
+def _accepts(name: str, *, as_json: bool) -> bool:
+    """Show terms and ask, where somebody is there to answer and has not accepted them before."""
+    from personae.models import list_weights
+
+    known = next((row for row in list_weights() if row.name == name), None)
+    if known is None or not known.terms or known.present or as_json or not sys.stdin.isatty():
+        return False
+    note(f"{known.title} comes under the {known.licence}, which are not an open-source licence: {known.terms}")
+    return typer.confirm("Have you read them, and do you accept them?", default=False)
 
 
 @models_app.command("list")

@@ -117,6 +117,12 @@ class MissingWeightsError(MissingError):
     code = "missing_weights"
 
 
+class LicenceError(MissingError):
+    """Somebody has to accept a licence first."""
+
+    code = "licence"
+
+
 class ModelError(PersonaeError):
     """The model, or the way to it, failed."""
 

@@ -16,7 +16,7 @@ from personae.models._protocol import Usage
 
 _FILE: Final = "prices.yaml"
 _MILLION: Final = 1_000_000
-_OWN_MACHINE: Final = frozenset({"smollm2", "gguf", "hf", "fake", "replay", "encoder"})
+_OWN_MACHINE: Final = frozenset({"smollm2", "gemma3-270m", "gguf", "hf", "fake", "replay", "encoder"})
 _HOSTED: Final = "openai"
 
 

@@ -1,9 +1,10 @@
 """Reference strings: `kind:rest` names a model, and never holds a secret.
 
     smollm2                    the embedded model (weights cached by `personae models get smollm2`)
+    gemma3-270m                a base model of another family (`personae models get gemma3-270m`, licence of its own)
     gguf:PATH                  any GGUF file, in process
     hf:PATH                    a Hugging Face model folder, in process, in float32 torch
-    hf:smollm2                 the embedded model in float32 torch (made from its weights on first use)
+    hf:smollm2, hf:gemma3-270m the same in float32 torch (made from their weights on first use)
     openai:NAME@URL            an OpenAI-compatible endpoint; without @URL the hosted API
     openai:NAME@URL1,URL2      several servers of one model: calls are balanced over them
     fake:scripted|statistical|echo
@@ -249,18 +250,25 @@ def _open_hf(rest: str, mode: ShapeMode) -> Model:
     return HfModel(f"hf:{rest}", path, mode=mode)
 
 
-def _open_smollm2(rest: str, mode: ShapeMode) -> Model:
-    from personae.models._weights import weights_path
+def _open_known(name: str) -> Callable[[str, ShapeMode], Model]:
+    def opened(rest: str, mode: ShapeMode) -> Model:
+        from personae.models._weights import weights_path
 
-    if rest:
-        raise InputError(f"'smollm2' takes nothing after it, got {rest!r}.", hint="Write smollm2, or gguf:PATH.")
-    generate, score = weights_path("smollm2", "generate"), weights_path("smollm2", "score")
-    from personae.models._gguf import GgufModel
+        if rest:
+            raise InputError(f"{name!r} takes nothing after it, got {rest!r}.", hint=f"Write {name}, or gguf:PATH.")
+        generate, score = weights_path(name, "generate"), weights_path(name, "score")
+        from personae.models._gguf import GgufModel
 
-    return GgufModel(reference="smollm2", generate_path=generate, score_path=score, mode=mode)
+        return GgufModel(reference=name, generate_path=generate, score_path=score, mode=mode)
+
+    return opened
 
 
-KINDS.add("smollm2", ModelKind("smollm2", "the embedded 135M chat model, in process", _open_smollm2))
+for _name, _about in (
+    ("smollm2", "the embedded 135M chat model, in process"),
+    ("gemma3-270m", "a 268M base model of another family, in process; its licence has to be accepted"),
+):
+    KINDS.add(_name, ModelKind(_name, _about, _open_known(_name)))
 KINDS.add("gguf", ModelKind("gguf:PATH", "any GGUF file, in process", _open_gguf))
 KINDS.add("hf", ModelKind("hf:PATH", "a Hugging Face model folder, in float32 torch", _open_hf))
 KINDS.add("openai", ModelKind("openai:NAME@URL", "an OpenAI-compatible endpoint", _open_openai))

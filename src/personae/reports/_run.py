@@ -26,7 +26,7 @@ _SECRET: Final = re.compile(
     r"api[_-]?key|secret|password|authorization|credential|bearer|access[_-]?token", re.IGNORECASE
 )
 _SIZE: Final = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?)\s?([mMbB])(?![A-Za-z0-9])")
-_EMBEDDED: Final = {"smollm2": 135e6}
+_EMBEDDED: Final = {"smollm2": 135e6, "gemma3-270m": 268e6}
 """reference strings that do not say their size"""
 
 
