@@ -67,9 +67,8 @@ def test_options_rank_as_in_float32_torch():
         reference = asyncio.run(scene("hf:gemma3-270m", groups))
     except MissingDependencyError as error:
         pytest.skip(str(error))
-    gaps = [
-        abs(a - b) for f, r in zip(found, reference, strict=True) for a, b in zip(f.logprobs, r.logprobs, strict=True)
-    ]
+    both = list(zip(found, reference, strict=True))
+    gaps = [abs(a - b) for f, r in both for a, b in zip(f.logprobs, r.logprobs, strict=True)]
     pairs = [
         (f.logprobs[i] - f.logprobs[j], r.logprobs[i] - r.logprobs[j])
         for f, r in both
