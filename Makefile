@@ -6,12 +6,13 @@ STAMP := $(VENV)/.installed
 OUT ?= demo-run
 SEED ?= 7
 PYTEST_JOBS ?= 2
+ARGS ?=
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help:  ## Show this help
-	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -58,6 +59,10 @@ types: install  ## Check types (strict on src)
 .PHONY: bench
 bench: weights  ## Measure what we claim about speed (prints; changes nothing)
 	@for f in benchmarks/bench_*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
+
+.PHONY: bench-peers
+bench-peers: weights  ## Do the same work as other libraries, on one endpoint (installs them apart; ARGS="--only plain")
+	$(BIN)/python benchmarks/peers/run.py $(ARGS)
 
 .PHONY: docs
 docs: install  ## Regenerate the command reference and check that documents are true
