@@ -171,7 +171,10 @@ def test_an_exact_model_is_a_function_of_the_request(opener: Opener) -> None:
         one = await model.score_options(GROUP)
         async with model.session("v"):
             two = await model.score_options(GROUP)
-        assert [s.logprobs for s in one] == [s.logprobs for s in two]
+        # What a server kept of the first group may change the last digits of the second.
+        near = 0.0 if model.determinism == "exact" else 0.05
+        for a, b in zip(one, two, strict=True):
+            assert a.logprobs == pytest.approx(b.logprobs, abs=near, rel=0.0)
 
     _run(opener, use)
 

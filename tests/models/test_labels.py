@@ -19,10 +19,10 @@ def _top(**shares: float) -> list[TopToken]:
     return [TopToken(token, math.log(p)) for token, p in shares.items()]
 
 
-def test_options_are_listed_in_rotation_behind_the_question() -> None:
+def test_options_are_listed_in_rotation_before_the_question() -> None:
     chat = (Message("system", "You are Ada."), Message("user", "How often?"))
     first, second = (label_messages(chat, OPTIONS, r)[-1].content for r in (0, 1))
-    assert first.startswith("How often?\n\nA. never\nB. sometimes\nC. always\n")
+    assert first.endswith("A. never\nB. sometimes\nC. always\n\nHow often?\nLetter:")
     assert "A. sometimes\nB. always\nC. never\n" in second
     assert label_messages(chat, OPTIONS, 0)[0] == chat[0]
     assert label_messages(chat[:1], OPTIONS, 0)[-1].role == "user"

@@ -25,6 +25,7 @@ from personae.models._admission import Clock, Limits, Sleep
 from personae.models._keys import remember_secret
 from personae.models._labels import LABELS_VERSION, LabelShares, label_messages, label_shares, pooled_logprobs
 from personae.models._neutral import NEUTRALISE_VERSION, neutralise
+from personae.models._prefixes import Prefixes
 from personae.models._protocol import (
     Capability,
     Completion,
@@ -116,6 +117,7 @@ class OpenAIModel:
         self._limit = _LIMITS[self._hosted]
         self._top_tokens = _TOP_TOKENS
         self._one_by_one = False
+        self._prefixes = Prefixes()
 
     @property
     def _url(self) -> str:
@@ -190,8 +192,9 @@ class OpenAIModel:
         """
         if requests and self._echoes is None:
             self._echoes = await self._probe_echo()
-        score = self._score_by_echo if self._echoes else self._score_by_labels
-        return tuple(await _together([score(r) for r in requests]))
+        if self._echoes:
+            return tuple(await _together([self._score_by_echo(r) for r in requests]))
+        return await self._score_by_labels(requests)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Vectors from the embeddings endpoint, made unit length.
@@ -348,20 +351,26 @@ class OpenAIModel:
             usage=sum((s[2] for s in scored), Usage(calls=0)),
         )
 
-    async def _score_by_labels(self, request: ScoreRequest) -> OptionScores:
-        n = len(request.options)
-        rotations = min(n, self._rotations or n)
-        asked = [self._ask_label(request, r * n // rotations) for r in range(rotations)]
-        answers = await _together(asked)
+    async def _score_by_labels(self, requests: Sequence[ScoreRequest]) -> tuple[OptionScores, ...]:
+        counts = [min(len(r.options), self._rotations or len(r.options)) for r in requests]
+        # Rotation by rotation: requests that follow each other share the list of options too.
+        plan = [(k, r) for r in range(max(counts, default=0)) for k in range(len(requests)) if r < counts[k]]
+        asked = [self._ask_label(requests[k], r * len(requests[k].options) // counts[k]) for k, r in plan]
+        found: list[list[tuple[LabelShares | None, Usage]]] = [[] for _ in requests]
+        for (k, _), answer in zip(plan, await _together(asked), strict=True):
+            found[k].append(answer)
+        return tuple(self._by_labels(len(r.options), answers) for r, answers in zip(requests, found, strict=True))
+
+    def _by_labels(self, n: int, answers: Sequence[tuple[LabelShares | None, Usage]]) -> OptionScores:
         useful = [shares for shares, _ in answers if shares is not None]
         if not useful:
             raise ReplyError(
                 f"{self._url!r}: not one of the letters A to {chr(64 + n)} is among the {self._top_tokens} likeliest "
-                f"first tokens of {self._name!r}, in any of {rotations} orders of the options.",
+                f"first tokens of {self._name!r}, in any of {len(answers)} orders of the options.",
                 hint="This model does not answer by letter: ask by free text, or use a local model (exact scoring).",
             )
         floored = sum(r.floored for r in useful)
-        method = f"letters, {len(useful)} of {rotations} rotations, {floored} of {n * len(useful)} floored"
+        method = f"letters, {len(useful)} of {len(answers)} rotations, {floored} of {n * len(useful)} floored"
         usage = sum((u for _, u in answers), Usage(calls=0))
         return OptionScores(pooled_logprobs(useful), (1,) * n, approximate=True, method=method, usage=usage)
 
@@ -382,13 +391,17 @@ class OpenAIModel:
 
             return await self._limited(send, {**body, "top_logprobs": top})
 
-        try:
-            top, used = await ask(self._top_tokens)
-        except StatusError as error:
-            if error.status not in _UNSUPPORTED or self._top_tokens == _FEW_TOP_TOKENS:
-                raise
-            top, used = await ask(_FEW_TOP_TOKENS)
+        async def try_both() -> tuple[list[TopToken] | None, Usage]:
+            try:
+                return await ask(self._top_tokens)
+            except StatusError as error:
+                if error.status not in _UNSUPPORTED or self._top_tokens == _FEW_TOP_TOKENS:
+                    raise
+            answer = await ask(_FEW_TOP_TOKENS)
             self._top_tokens = _FEW_TOP_TOKENS
+            return answer
+
+        top, used = await self._prefixes.run(_prefix(messages), try_both)
         if not top:
             raise CapabilityError(
                 f"{self._url!r} gives no log-probabilities for {self._name!r}: closed questions cannot be scored.",

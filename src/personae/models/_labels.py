@@ -20,7 +20,7 @@ from personae.core import InputError
 from personae.models._protocol import Message
 from personae.models._replies import TopToken
 
-LABELS_VERSION: Final = "letters-1"
+LABELS_VERSION: Final = "letters-2"
 _TINY: Final = 1e-12
 _AROUND: Final = " \t\n.):*\"'(▁Ġ"
 
@@ -36,6 +36,8 @@ class LabelShares:
 def label_messages(messages: Sequence[Message], options: Sequence[str], rotation: int) -> tuple[Message, ...]:
     """The chat with the options listed under letters, beginning with option number `rotation`.
 
+    The list stands before the question: what all questions of a persona share comes first.
+
     Raises:
         InputError: more options than letters, or none.
     """
@@ -43,10 +45,10 @@ def label_messages(messages: Sequence[Message], options: Sequence[str], rotation
         raise InputError(f"{len(options)} options cannot be labelled: expected 1 to {len(ascii_uppercase)}.")
     shown = [options[(rotation + k) % len(options)] for k in range(len(options))]
     listed = "\n".join(f"{letter}. {text.strip()}" for letter, text in zip(ascii_uppercase, shown, strict=False))
-    ask = f"{listed}\n\nAnswer with the letter of one option and nothing else."
+    ask = f"Answer with the letter of one option and nothing else.\n{listed}"
     if messages and messages[-1].role == "user":
-        return (*messages[:-1], Message("user", f"{messages[-1].content}\n\n{ask}"))
-    return (*messages, Message("user", ask))
+        return (*messages[:-1], Message("user", f"{ask}\n\n{messages[-1].content}\nLetter:"))
+    return (*messages, Message("user", f"{ask}\nLetter:"))
 
 
 def label_shares(top: Sequence[TopToken], options: int, rotation: int) -> LabelShares | None:
