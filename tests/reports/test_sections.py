@@ -14,6 +14,7 @@ from personae.reports import (
     KeyFacts,
     Notice,
     Page,
+    Prose,
     SideBySide,
     answers_section,
     conversations_section,
@@ -174,6 +175,14 @@ def test_cost_adds_up() -> None:
         ("c", None, None, None, None, None, "1.0 s"),
         ("total", 5, 150, 75, "50 %", 20, "11.0 s"),
     ]
+
+
+def test_faults_and_money_stand_beside_the_cost() -> None:
+    section = cost_section({"a": Usage(2, 9, 9, 1)}, {}, faults={"503": 2, "timeout": 5, "429": 2}, money="It cost 3.")
+    _, faults = of(section, DataTable)
+    assert faults.rows == [("timeout", 5), ("429", 2), ("503", 2)]
+    assert [b.text for b in of(section, Prose)] == ["It cost 3."]
+    assert len(of(cost_section({"a": Usage(2, 9, 9, 1)}, {}), DataTable)) == 1
 
 
 def test_environment_leaves_secrets_out() -> None:
