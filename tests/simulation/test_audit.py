@@ -55,11 +55,17 @@ def test_a_good_conversation_is_clean() -> None:
     assert findings(conversation(*CLEAN)) == [("talk", "clean", "conversation")]
 
 
+def test_a_person_may_decline_to_say() -> None:
+    found = findings(conversation(CLEAN[0], CLEAN[1], "I'd rather not say.", CLEAN[3]))
+    assert found == [("talk", "clean", "conversation")]
+
+
 @pytest.mark.parametrize(
     ("line", "verdict"),
     [
         ("   ", "empty_turn"),
         ("no no no no no no no no", "degenerate"),
+        ("I'm sorry, but I can't assist with that.", "refusal"),
         ("As an AI language model, I cannot sleep.", "ai_identity"),
         ("You have come to talk with someone about what is on your mind. Speak as yourself.", "prompt_leak"),
         ("You are Ana Reis. You are 58 years old. You work as a nurse. You live in Lisbon.", "prompt_leak"),

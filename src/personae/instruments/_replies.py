@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final, Literal
 
 from personae.core import ResponseOption
+from personae.text import machine_remark, reply_refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,27 +27,6 @@ def _any(*choices: str) -> str:
     return f"(?:{'|'.join(choices)})"
 
 
-# A refusal proper; a remark such as "as an AI" beside a clear answer is only a remark.
-_CANNOT: Final = _any(
-    "cannot", "can not", "can't", "won't", "will not", "am unable", "am not able", "refuse", "decline", "do not wish",
-    "don't wish", "do not want", "don't want", "would rather not", "prefer not", "would prefer not",
-)  # fmt: skip
-_ANSWERING: Final = _any(
-    "answer", "respond", "say", "rate", "choose", "pick", "provide", "give", r"help (?:you|with)", "comply", "assist",
-    "do that", "do this", "complete", "share", "assess", "evaluate", "comment", "participate", "take part", "continue",
-)  # fmt: skip
-_REFUSAL: Final = re.compile(
-    rf"\b(?:i {_CANNOT} (?:to )?{_ANSWERING}|i'd (?:rather|prefer) not|i (?:refuse|decline)"
-    rf"|(?:i'm|i am) (?:unable|not able) to {_ANSWERING}|no comment|none of your business"
-    r"|(?:not |un)comfortable (?:answering|sharing|rating|with (?:this|that|answering))"
-    r"|prefer not to (?:say|answer)|decline to)\b"
-)
-_REMARK: Final = re.compile(
-    r"\b(?:as an? (?:ai|artificial|language model|large language|virtual|assistant|machine|chatbot)"
-    r"|(?:i'm|i am) (?:just |only )?an? (?:ai|artificial|language model|large language|virtual|chatbot|machine)"
-    r"|(?:i'm|i am) sorry, but"
-    r"|i (?:do not|don't) have (?:personal|a personality|feelings|emotions|experiences|opinions|preferences|a self))\b"
-)
 _FILLERS: Final = _any(
     "a", "an", "the", "at", "all", "say", "be", "been", "is", "it", "really", "quite", "exactly", "necessarily", "call",
     "myself", "think", "would", "that", "describe", "describes", "as", "am", "are", "i", "i'm", "it's", "choose",
@@ -105,10 +85,10 @@ def parse_reply(text: str, options: Sequence[ResponseOption], *, item: str = "",
     named, rest, negated = _named(plain, tuple(o.text for o in options))
     if negated:
         return ParsedReply("unparsed", None, None, f"option negated: {options[negated[0]].text!r}")
-    refused = _REFUSAL.search(rest)
+    refused = reply_refusal(rest)
     if refused and named:
         return ParsedReply("unparsed", None, None, "a refusal beside an option")
-    if refused or (not named and _REMARK.search(rest)):
+    if refused or (not named and machine_remark(rest)):
         return ParsedReply("refused", None, None, "refusal")
     if len(named) > 1:
         return ParsedReply("unparsed", None, None, f"{len(named)} options named")

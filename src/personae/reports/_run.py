@@ -42,6 +42,7 @@ def failures_section(
     *,
     units: int | None = None,
     limit: float | None = None,
+    lines: Mapping[str, int] | None = None,
 ) -> Section:
     """What went wrong, in words first.
 
@@ -50,6 +51,7 @@ def failures_section(
         statuses: answers per status, e.g. from `status_counts`; empty when the run asked nothing.
         units: units of the run, to put failed units in proportion.
         limit: share of failed units (0 to 1) over which the run counts as failed.
+        lines: generated lines by what became of them, zeros included; None when nobody spoke.
     """
     failures = list(failure_rows)
     total = sum(statuses.values())
@@ -72,6 +74,10 @@ def failures_section(
                 unit="% of answers",
             )
         )
+    if lines:
+        said = sum(lines.values())
+        rows = [(word, count, f"{number(100 * count / max(1, said), 1)} %") for word, count in lines.items()]
+        blocks.append(DataTable(("Line", "n", "Share"), rows, f"What became of {said:,} generated lines, by rule"))
     blocks.append(_failed_units(failures, units, limit))
     if failures:
         blocks.append(_failure_table(failures))

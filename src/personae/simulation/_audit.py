@@ -26,7 +26,7 @@ from personae.core import (
 from personae.models import Model
 from personae.simulation._dialogue import Dialogue, converse
 from personae.simulation._projection import Mode
-from personae.text import ai_identity_leak, control_tokens, find_contacts, is_degenerate, prompt_leak
+from personae.text import ai_identity_leak, control_tokens, find_contacts, is_degenerate, prompt_leak, refusal
 
 AGREEMENT = "rule; not validated by people"
 
@@ -81,6 +81,9 @@ def _of_turns(spoken: Sequence[TurnRow], private: Sequence[str]) -> Iterator[tup
             yield "empty_turn", subject
         elif is_degenerate(turn.text):
             yield "degenerate", subject
+        declined = refusal(turn.text)
+        if turn.finish_reason == "refused" or (declined and not declined.personal):
+            yield "refusal", subject
         if ai_identity_leak(turn.text):
             yield "ai_identity", subject
         if prompt_leak(turn.text, private):

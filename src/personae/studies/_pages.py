@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Final
 
 from personae.core import ConversationRow, FailureRow, FitRow, Measurement, PersonaRow, ResponseRow, TurnRow
 from personae.models import Bill, Usage
@@ -23,6 +24,7 @@ from personae.reports import (
     status_counts,
 )
 from personae.studies._base import Bench, Card
+from personae.text import is_degenerate, refusal
 
 
 def opening_sections(bench: Bench, card: Card, design: str) -> list[Section]:
@@ -71,6 +73,7 @@ def closing_sections(bench: Bench) -> list[Section]:
             status_counts(responses),
             units=run.count() + run.count(failed=True),
             limit=limit,
+            lines=line_outcomes(run.rows(TurnRow)),
         ),
         cost_section(
             usage_by_verb(bench),
@@ -82,6 +85,39 @@ def closing_sections(bench: Bench) -> list[Section]:
         limits_section(bench.reference, dict(bench.model.fingerprint)),
     ]
     return sections
+
+
+_OUTCOMES: Final[tuple[str, ...]] = (
+    "fit for use", "refused", "empty", "degenerate", "malformed", "cut off at the token limit"
+)  # fmt: skip
+
+
+def line_outcomes(turns: Iterable[TurnRow]) -> dict[str, int]:
+    """Generated lines by what became of them, each counted once, at the first that holds; {} when there are none."""
+    kinds: tuple[str, ...] = (
+        "fit for use",
+        "refused",
+        "empty",
+        "degenerate",
+        "malformed",
+        "cut off at the token limit",
+    )
+    counts = dict.fromkeys(kinds, 0)
+    for turn in turns:
+        if turn.finish_reason is not None:
+            counts[kinds[_outcome(turn)]] += 1
+    return counts if any(counts.values()) else {}
+
+
+def _outcome(turn: TurnRow) -> int:
+    declined = refusal(turn.text)
+    if turn.finish_reason == "refused" or (declined and not declined.personal):
+        return 1
+    if turn.finish_reason == "empty" or not turn.text.strip():
+        return 2
+    if is_degenerate(turn.text):
+        return 3
+    return {"malformed": 4, "length": 5}.get(turn.finish_reason or "", 0)
 
 
 def usage_by_verb(bench: Bench) -> dict[str, Usage]:

@@ -38,6 +38,7 @@ from personae.text._overlap import (
     self_repetition,
     type_token,
 )
+from personae.text._refusals import Refusal, RefusalKind, machine_remark, refusal, reply_refusal
 from personae.text._retrieval import BM25, tfidf_similarity
 from personae.text._roles import Role, RoleSwap, SwapKind, role_swap
 from personae.text._style import STYLE_FEATURES, cosine, standardise, style_vector
@@ -57,6 +58,8 @@ __all__ = [
     "Missing",
     "PromptLeak",
     "Redaction",
+    "Refusal",
+    "RefusalKind",
     "Role",
     "RoleSwap",
     "SimHashIndex",
@@ -86,6 +89,7 @@ __all__ = [
     "load_closing_cues",
     "longest_common_substring",
     "longest_common_substring_ratio",
+    "machine_remark",
     "minhash_many",
     "minhash_pairs",
     "near_identical",
@@ -95,6 +99,8 @@ __all__ = [
     "passes_luhn",
     "prompt_leak",
     "redact",
+    "refusal",
+    "reply_refusal",
     "role_swap",
     "self_repetition",
     "sentence_spans",
