@@ -106,7 +106,7 @@ def line_outcomes(turns: Iterable[TurnRow]) -> dict[str, int]:
     for turn in turns:
         if turn.finish_reason is not None:
             counts[kinds[_outcome(turn)]] += 1
-    return counts if any(counts.values()) else {}
+    return counts if sum(counts.values()) else dict[str, int]()
 
 
 def _outcome(turn: TurnRow) -> int:
