@@ -94,19 +94,11 @@ _OUTCOMES: Final[tuple[str, ...]] = (
 
 def line_outcomes(turns: Iterable[TurnRow]) -> dict[str, int]:
     """Generated lines by what became of them, each counted once, at the first that holds; {} when there are none."""
-    kinds: tuple[str, ...] = (
-        "fit for use",
-        "refused",
-        "empty",
-        "degenerate",
-        "malformed",
-        "cut off at the token limit",
-    )
-    counts = dict.fromkeys(kinds, 0)
+    counts = {str(outcome): 0 for outcome in _OUTCOMES}
     for turn in turns:
         if turn.finish_reason is not None:
-            counts[kinds[_outcome(turn)]] += 1
-    return counts if sum(counts.values()) else dict[str, int]()
+            counts[_OUTCOMES[_outcome(turn)]] += 1
+    return counts if any(counts.values()) else {}
 
 
 def _outcome(turn: TurnRow) -> int:
