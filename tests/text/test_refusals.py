@@ -54,8 +54,11 @@ def test_a_person_may_decline_and_a_model_that_refuses_is_something_else() -> No
     assert not broken.personal
 
 
-@pytest.mark.parametrize("piece", ["I cannot ", "I'm sorry, ", "as an AI ", '"', "a ", "I can't provide any ", "but "])
+@pytest.mark.parametrize(
+    "piece", ["I cannot ", "I'm sorry, ", "as an AI ", '"', "a ", "I can't provide any ", "but ", "\n"]
+)
 def test_long_hostile_texts_are_read_in_no_time(piece: str) -> None:
     start = time.process_time()
     refusal(piece * 20_000)
+    refusal(f"I can't assist with that. {piece * 20_000}")
     assert time.process_time() - start < 2.0
