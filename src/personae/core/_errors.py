@@ -9,7 +9,8 @@
     │   └── RecipeError           a population recipe that cannot be met
     ├── MissingError              something has to be installed or fetched first     exit 3
     │   ├── MissingDependencyError
-    │   └── MissingWeightsError
+    │   ├── MissingWeightsError
+    │   └── LicenceError          somebody has to accept a licence first
     ├── ModelError                the model, or the way to it, failed                exit 4
     │   ├── CapabilityError       the model cannot do what was asked
     │   ├── EndpointError         transport: down, timeout, refused (`transient` says whether a retry may help)

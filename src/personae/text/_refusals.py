@@ -1,9 +1,10 @@
 """Refusals in generated text: an answer that declines what was asked instead of giving it. English only, by rule.
 
-Against 105 answers (84 different ones) that people had labelled, 70 of them refusals: precision 1.00 [.92, 1.00], recall
-.64 [.53, .74], kappa .55 [.38, .69]; on the 68 whose wording the rules were not written on: precision 1.00 [.88, 1.00],
-recall .57 [.43, .70], kappa .46 [.30, .63]. People had also counted answers to another question and evasions as
-refusals; this reads the text alone and looks for plain ones. A count of refusals is therefore a lower bound.
+Against 105 answers (84 different ones) that people had labelled, 70 of them refusals: precision 1.00 [.92, 1.00],
+recall .64 [.53, .74], kappa .55 [.38, .69]; on the 68 whose wording the rules were not written on: precision 1.00
+[.88, 1.00], recall .57 [.43, .70], kappa .46 [.30, .63]. People had also counted answers to another question and
+evasions as refusals; this reads the text alone and looks for plain ones. A count of refusals is therefore a lower
+bound.
 """
 
 from __future__ import annotations
