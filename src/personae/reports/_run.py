@@ -149,7 +149,7 @@ def cost_section(
     blocks: list[Block] = [table]
     if faults:
         by_count = sorted(faults.items(), key=lambda item: (-item[1], item[0]))
-        blocks.append(DataTable(("Fault", "Tries"), by_count, "Tries that failed on the way, and were made again"))
+        blocks.append(DataTable(("Fault", "Tries"), by_count, "Tries that failed on the way to an answer"))
     blocks += [Prose(text) for text in (money, note) if text]
     return Section("cost", "Cost", blocks, lead)
 
