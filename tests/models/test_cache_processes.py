@@ -156,6 +156,8 @@ def test_killed_in_the_middle_of_giving_space_back(tmp_path: Path) -> None:
     for _ in range(15):
         kill(start(VACUUM, path), float(rng.uniform(0, 0.1)))
         check(path, keys, size, 0)
+    with ResponseCache(path) as cache:
+        assert [cache.get(key) for key in keys] == [key * size for key in keys]
 
 
 def test_space_is_given_back_while_others_write(tmp_path: Path) -> None:

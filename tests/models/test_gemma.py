@@ -11,7 +11,7 @@ from personae.conditioning import Prompt, embody
 from personae.core import MissingDependencyError, MissingError
 from personae.creation import load_gallery
 from personae.instruments import load_instrument, plan_scores
-from personae.models import GenerateRequest, Message, Sampling, open_model, weights_path
+from personae.models import GenerateRequest, Message, Sampling, ScoreRequest, open_model, weights_path
 
 pytestmark = pytest.mark.model
 
@@ -42,7 +42,35 @@ def test_it_talks_in_plain_text_and_stops_at_the_next_speaker():
     assert first.text.strip()
     assert "\nUser:" not in first.text
     assert "What do you do?" in shown
-    assert "<bos>" in shown
+    assert shown == "⟦<bos>⟧Ada is a baker.⟦\n\n⟧⟦User:\n⟧What do you do?⟦\n\n⟧⟦Assistant:\n⟧"
+
+
+def test_exact_mode_gives_the_same_bits_in_any_order():
+    asks = [
+        GenerateRequest((Message("user", text),), Sampling(max_tokens=12), seed=k)
+        for k, text in enumerate(("Do you like rain?", "Who are you?", "What is your dream?"))
+    ]
+    rate = [ScoreRequest(ask.messages, ("Yes.", "No.", "I cannot say.")) for ask in asks]
+
+    async def unit(model, ask):
+        async with model.session(str(ask.seed)):
+            return (await model.generate(ask)).text
+
+    async def scene():
+        model = open_model("gemma3-270m", cache="off")
+        try:
+            alone = [await unit(model, ask) for ask in asks]
+            together = await asyncio.gather(*(unit(model, ask) for ask in reversed(asks)))
+            before = await model.score_options(rate)
+            await model.score_options(rate[:1])
+            return alone, together[::-1], before, await model.score_options(rate), model.determinism
+        finally:
+            await model.close()
+
+    alone, together, before, after, determinism = asyncio.run(scene())
+    assert determinism == "exact"
+    assert alone == together
+    assert [s.logprobs for s in before] == [s.logprobs for s in after]
 
 
 def test_options_rank_as_in_float32_torch():
@@ -76,5 +104,5 @@ def test_options_rank_as_in_float32_torch():
     ]
     clear = [(a, b) for a, b in pairs if abs(b) > 0.02]
     print(f"largest difference {max(gaps):.4f} nats, {len(clear)} clear pairs")
-    assert max(gaps) < 0.1
+    assert max(gaps) < 0.05
     assert sum(a * b > 0 for a, b in clear) >= 0.98 * len(clear)

@@ -400,13 +400,14 @@ def test_a_users_quantised_file_is_scored_on_a_copy(write_tiny, tmp_path):
         return shown, scores, model.fingerprint["score_weights"], made
 
     shown, scores, weights, made = run(path, use)
-    assert shown == "You are Ada.⟦\n\n⟧⟦User: ⟧hi⟦\n⟧⟦Assistant:⟧"
+    assert shown == "You are Ada.⟦\n\n⟧⟦User:\n⟧hi⟦\n\n⟧⟦Assistant:\n⟧"
     assert weights == "F16 copy"
     assert scores.method == "exact:dense-float32"
     assert len(list((tmp_path / "home" / "models" / "user").glob("*.F16.gguf"))) == 1
     assert "\nUser:" not in made.text
     model = open_model(f"gguf:{path}", cache="off")
     assert model.fingerprint["score_weights"] == "F16 copy"
+    assert model.fingerprint["template"] == "plain"
     asyncio.run(model.close())
 
 

@@ -490,7 +490,7 @@ def test_a_base_model_gets_plain_text_and_a_system_role_fallback_is_used(tmp_pat
     async def show(model: HfModel) -> str:
         return model.show_prompt(GenerateRequest(CHAT[:2]))
 
-    assert "User: ⟧Say the word." in using(base, show)
+    assert "User:\n⟧Say the word." in using(base, show)
     strict = write_folder(
         tmp_path / "strict",
         template="{% if messages[0]['role'] == 'system' %}{{ raise_exception('no') }}{% endif %}"

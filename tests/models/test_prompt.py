@@ -55,7 +55,9 @@ def test_gemma_gives_the_system_text_to_the_user():
 
 
 def test_plain_is_text():
-    assert spelled(PLAIN, CHAT[:2]) == "Be kind.\n\nUser:  Hi \n\nAssistant:"
+    assert spelled(PLAIN, CHAT[:2]) == "Be kind.\n\nUser:\n Hi \n\n\nAssistant:\n"
+    said = (Message("user", "Hi"), Message("assistant", "Yes."), Message("user", "Go"))
+    assert spelled(PLAIN, said) == "User:\nHi\n\nAssistant:\nYes.\n\nUser:\nGo\n\nAssistant:\n"
     assert "\nUser:" in PLAIN.stop
 
 

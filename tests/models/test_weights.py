@@ -291,7 +291,7 @@ def test_terms_have_to_be_accepted_once_and_the_day_is_kept(guarded):
     manifest = get_weights("own", accept_licence=True)
     assert manifest.accepted is not None
     assert get_weights("own") == manifest  # nothing is fetched, so nothing has to be accepted
-    with pytest.raises(LicenceError):
+    with pytest.raises(LicenceError, match="personae models get own --force --accept-licence"):
         get_weights("own", force=True)
     assert verify_weights("own").source == "personae-part0==1.0 personae-part1==1.0 personae-part2==1.0"
 

@@ -76,7 +76,7 @@ def _weights() -> list[dict[str, str]]:
     for row in list_weights():
         part = _part(
             f"weights: {row.name}",
-            "embedded language model",
+            "optional language model, own terms" if row.terms else "embedded language model",
             "present" if row.present else None,
             f"personae models get {row.name}",
         )

@@ -39,19 +39,21 @@ def get(
         reply.line(f"minilm: {path}")
         reply.done({"name": name, "files": [str(path)]})
         return
-    accepted = accept_licence or _accepts(name, as_json=as_json)
+    accepted = accept_licence or _accepts(name, force=force, as_json=as_json)
     manifest = get_weights(name, note, force=force, accept_licence=accepted)
     for kind, cached in manifest.files.items():
         reply.line(f"{name} {kind}: {cached.file}  {cached.bytes / 1e6:.0f} MB  sha256 {cached.sha256[:16]}…")
     reply.done({"name": name, "weights": manifest.model_dump(mode="json")})
 
 
-def _accepts(name: str, *, as_json: bool) -> bool:
-    """Show terms and ask, where somebody is there to answer and has not accepted them before."""
+def _accepts(name: str, *, force: bool, as_json: bool) -> bool:
+    """Show terms and ask, where something is to be fetched and somebody is there to answer."""
     from personae.models import list_weights
 
     known = next((row for row in list_weights() if row.name == name), None)
-    if known is None or not known.terms or known.present or as_json or not sys.stdin.isatty():
+    if known is None or not known.terms or (known.present and not force):
+        return False
+    if as_json or not sys.stdin.isatty():
         return False
     note(f"{known.title} comes under the {known.licence}, which are not an open-source licence: {known.terms}")
     return typer.confirm("Have you read them, and do you accept them?", default=False)

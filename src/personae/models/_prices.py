@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
@@ -12,11 +11,11 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from personae.core import InputError, schema_error
+from personae.models._home import home_dir
 from personae.models._protocol import Usage
 
 _FILE: Final = "prices.yaml"
 _MILLION: Final = 1_000_000
-_OWN_MACHINE: Final = frozenset({"smollm2", "gemma3-270m", "gguf", "hf", "fake", "replay", "encoder"})
 _HOSTED: Final = "openai"
 
 
@@ -69,7 +68,10 @@ class Bill:
     @classmethod
     def of(cls, reference: str, usage: Usage) -> Bill:
         """The cost of `usage` on the model that `reference` names."""
-        if reference.partition(":")[0] in _OWN_MACHINE:
+        from personae.models._reference import KINDS
+
+        kind = reference.partition(":")[0]
+        if kind in KINDS.names() and KINDS.get(kind).local:
             return cls(0.0, "The model ran on this machine: nothing was paid by the token.")
         price = price_of(reference)
         if price is None:
@@ -83,10 +85,7 @@ class Bill:
 
 def user_prices() -> Path:
     """The file of the user's own prices: `$PERSONAE_HOME/prices.yaml`, else under `~/.cache/personae`."""
-    home = os.environ.get("PERSONAE_HOME")
-    if home:
-        return Path(home).expanduser() / _FILE
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "personae" / _FILE
+    return home_dir() / _FILE
 
 
 def price_of(reference: str) -> Price | None:

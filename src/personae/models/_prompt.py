@@ -147,10 +147,13 @@ PLAIN: Final = ChatTemplate(
     name="plain",
     start="",
     system=("", "\n\n"),
-    user=("User: ", "\n"),
-    assistant=("Assistant:", "\n"),
+    user=("User:\n", "\n\n"),
+    assistant=("Assistant:\n", "\n\n"),
     stop=("\nUser:", "\nAssistant:"),
 )
+"""A transcript for models that learnt no chat format. Role names stand on lines of their own, so that replies, options
+and history begin alike, without a space. No control token marks its roles: a content that spells a role line looks like
+one to the model, which no tokenizer can prevent."""
 
 _FAMILIES: Final = (("<|im_start|>", CHATML), ("<|start_header_id|>", LLAMA3), ("<start_of_turn>", GEMMA))
 _DEFAULT_SYSTEM: Final = re.compile(r"<\|im_start\|>system(?:\n|\\n)([^'\"{}]+?)<\|im_end\|>")

@@ -56,12 +56,14 @@ class ModelKind:
         about: one line for people.
         open: makes the bare adapter from what follows the colon, and the shape mode.
         cacheable: False where answering is cheaper than looking up, or depends on tags.
+        local: True where it runs on this machine, so that nobody is paid by the token.
     """
 
     form: str
     about: str
     open: Callable[[str, ShapeMode], Model]
     cacheable: bool = True
+    local: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +273,7 @@ for _name, _about in (
     KINDS.add(_name, ModelKind(_name, _about, _open_known(_name)))
 KINDS.add("gguf", ModelKind("gguf:PATH", "any GGUF file, in process", _open_gguf))
 KINDS.add("hf", ModelKind("hf:PATH", "a Hugging Face model folder, in float32 torch", _open_hf))
-KINDS.add("openai", ModelKind("openai:NAME@URL", "an OpenAI-compatible endpoint", _open_openai))
+KINDS.add("openai", ModelKind("openai:NAME@URL", "an OpenAI-compatible endpoint", _open_openai, local=False))
 KINDS.add(
     "fake",
     ModelKind("fake:scripted|statistical|echo", "scripted and statistical models", _open_fake, cacheable=False),

@@ -182,6 +182,7 @@ class Transport:
         except (openai.OpenAIError, ValueError) as error:
             raise self._translated(error, place, seconds) from error
         except Exception as error:
+            # Within a stream the SDK lets errors of the HTTP library below it through, whichever that is.
             if type(error).__module__.partition(".")[0] not in {"httpx", "httpx2", "httpcore", "httpcore2", "h11"}:
                 raise
             raise self._unreachable(error, place) from error

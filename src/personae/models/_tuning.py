@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from personae.core import InputError, derive_rng, replace_file
 from personae.models._generator import Generator
 from personae.models._ggufile import Header, read_header
+from personae.models._home import home_dir
 from personae.models._native import NativeModel, default_threads, engine_version
 from personae.models._protocol import Sampling
 from personae.models._server import EngineServer
@@ -84,10 +85,7 @@ class _Kept(BaseModel):
 
 def tuning_file() -> Path:
     """Where tunings are kept."""
-    home = os.environ.get("PERSONAE_HOME")
-    if home:
-        return Path(home).expanduser() / _FILE
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "personae" / _FILE
+    return home_dir() / _FILE
 
 
 def tuning_of(weights: Path) -> Tuning | None:

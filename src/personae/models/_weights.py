@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import tempfile
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -37,7 +36,8 @@ from personae.core import (
     replace_file,
 )
 from personae.models._ggufile import F16, F32, CopyType, read_header, sha256_file, write_copy
-from personae.models._known import KNOWN, KnownWeights, Progress, again, fetch, known_weights
+from personae.models._home import home_dir
+from personae.models._known import KNOWN, KnownWeights, Progress, again, fetch, first, known_weights
 
 WeightsKind = Literal["generate", "score"]
 """What the weights are for."""
@@ -96,10 +96,7 @@ class WeightsStatus:
 
 def models_dir() -> Path:
     """Folder that holds all cached weights: `$PERSONAE_HOME/models`, else `~/.cache/personae/models`."""
-    home = os.environ.get("PERSONAE_HOME")
-    if home:
-        return Path(home).expanduser() / "models"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "personae" / "models"
+    return home_dir() / "models"
 
 
 def weights_path(name: str, kind: WeightsKind) -> Path:
@@ -215,7 +212,7 @@ def get_weights(
     """
     known, tell = known_weights(name), progress or _silent
     folder = models_dir() / name
-    with locked(folder):
+    with locked(folder, needed=known.making_bytes):
         if not force:
             with contextlib.suppress(MissingError, StorageError, VersionError):
                 weights_path(name, "generate")
@@ -225,7 +222,7 @@ def get_weights(
             raise LicenceError(
                 f"{known.title} comes under its own terms ({known.licence}), which are not an open-source licence: "
                 f"{known.terms}",
-                hint=f"Read them. If you accept them: personae models get {name} --accept-licence",
+                hint=f"Read them. If you accept them: {again(name) if force else first(name)} --accept-licence",
             )
         with tempfile.TemporaryDirectory(prefix=".get-", dir=folder) as scratch:
             source = fetch(known, Path(scratch), tell)
@@ -306,13 +303,14 @@ def _silent(line: str) -> None:
 
 
 @contextlib.contextmanager
-def _disk_errors(folder: Path) -> Generator[None]:
+def _disk_errors(folder: Path, needed: int) -> Generator[None]:
     try:
         yield
     except OSError as error:
         if is_disk_full(error):
             raise DiskFullError(
-                f"no room left for weights in {str(folder)!r} (about 700 MB are needed while they are made).",
+                f"no room left for weights in {str(folder)!r}"
+                + (f" (up to {needed / 1e6:.0f} MB are needed while they are made)." if needed else "."),
                 hint="Free some space, or set PERSONAE_HOME to a folder on another disk.",
             ) from error
         if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
@@ -324,16 +322,16 @@ def _disk_errors(folder: Path) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Generator[None]:
+def locked(folder: Path, *, needed: int = 0) -> Generator[None]:
     """A folder of the cache, made if missing, in which one process at a time makes copies.
 
-    Where file locks do not exist, the final rename still is atomic.
+    Where file locks do not exist, the final rename still is atomic. `needed` is told when the disk is full (bytes).
 
     Raises:
         DiskFullError: not enough room.
         StorageError: the folder cannot be written.
     """
-    with _disk_errors(folder):
+    with _disk_errors(folder, needed):
         folder.mkdir(parents=True, exist_ok=True)
         with _turn(folder / ".lock"):
             yield

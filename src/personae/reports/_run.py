@@ -132,7 +132,7 @@ def cost_section(
     Args:
         usage: what each stage asked of the model.
         timing: wall seconds of each stage.
-        faults: tries that failed and were made again, by kind.
+        faults: tries that failed on the way to an answer, by kind.
         money: what it cost, in words; '' when nothing is said about it.
         note: money, machine load, or whatever else the reader should hold against the numbers.
     """
