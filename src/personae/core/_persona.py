@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from personae.core._render import CueStyle, View
 
 SCHEMA_VERSION: Final = 1
+PersonaKind: TypeAlias = Literal["demographic", "character", "individualized"]
+"""Chen et al. 2024, From Persona to Personalization."""
 DOMAINS: Final = ("openness", "conscientiousness", "extraversion", "agreeableness", "neuroticism")
 _PATH: Final = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 
@@ -266,7 +268,7 @@ class Persona(Frozen):
     """
 
     schema_version: Literal[1] = 1
-    kind: Literal["demographic", "character", "individualized"] = "demographic"
+    kind: PersonaKind = "demographic"
     synthetic: bool = True
     consent: Consent | None = None
     names: Names

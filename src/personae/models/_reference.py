@@ -8,6 +8,7 @@
     openai:NAME@URL            an OpenAI-compatible endpoint; without @URL the hosted API
     openai:NAME@URL1,URL2      several servers of one model: calls are balanced over them
     fake:scripted|statistical|echo
+    none                       no model: for work that asks none
     replay:RUN_DIR             answers from the call log of a run
     replay:RUN_DIR#REFERENCE   the same, when the run used several models
 
@@ -30,6 +31,7 @@ from personae.models._cached import CachedModel, CacheMode
 from personae.models._calls import CallLog
 from personae.models._fakes import EchoModel, ScriptedModel
 from personae.models._keys import MASK, redact
+from personae.models._nobody import NoModel
 from personae.models._protocol import Model
 from personae.models._recorder import RecordedModel
 from personae.models._replay import ReplayModel, open_replay
@@ -147,7 +149,7 @@ def wrap_model(
 
 
 def _cacheable(model: Model) -> bool:
-    return not isinstance(model, ReplayModel) and model.fingerprint.get("kind") != "fake"
+    return not isinstance(model, ReplayModel) and model.fingerprint.get("kind") not in {"fake", "none"}
 
 
 def check_url(url: str) -> str:
@@ -252,6 +254,13 @@ def _open_hf(rest: str, mode: ShapeMode) -> Model:
     return HfModel(f"hf:{rest}", path, mode=mode)
 
 
+def _open_none(rest: str, mode: ShapeMode) -> Model:
+    del mode
+    if rest:
+        raise InputError(f"'none' takes nothing after it, got {rest!r}.", hint="Write none, or the model you mean.")
+    return NoModel()
+
+
 def _open_known(name: str) -> Callable[[str, ShapeMode], Model]:
     def opened(rest: str, mode: ShapeMode) -> Model:
         from personae.models._weights import weights_path
@@ -278,5 +287,6 @@ KINDS.add(
     "fake",
     ModelKind("fake:scripted|statistical|echo", "scripted and statistical models", _open_fake, cacheable=False),
 )
+KINDS.add("none", ModelKind("none", "no model: for work that asks none", _open_none, cacheable=False))
 KINDS.add("encoder", ModelKind("encoder:minilm|hash|auto", "a sentence encoder: vectors alone", _open_encoder))
 KINDS.add("replay", ModelKind("replay:RUN_DIR", "the calls of a recorded run", _open_replay, cacheable=False))

@@ -1,6 +1,6 @@
 """Studies: one published method each, as a recipe over the rooms."""
 
-from personae.studies._base import Bench, Card, Claim, Stage, Study, StudySpec, register, studies
+from personae.studies._base import Bench, Card, Claim, Needs, Stage, Study, StudySpec, register, studies
 from personae.studies._driver import Finished, Order, export_folder, overview, plan_of, report_run, run_study
 from personae.studies._pages import closing_sections, describe, opening_sections
 from personae.studies._preview import Previewed, StagePreview, preview_study
@@ -14,6 +14,7 @@ __all__ = [
     "Card",
     "Claim",
     "Finished",
+    "Needs",
     "Order",
     "Previewed",
     "Stage",

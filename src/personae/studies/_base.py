@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 import yaml
 from pydantic import Field, ValidationError
@@ -24,6 +24,7 @@ from personae.core import (
     JudgementRow,
     Measurement,
     Persona,
+    PersonaKind,
     PersonaRow,
     Registry,
     Row,
@@ -66,14 +67,37 @@ class Claim(Frozen):
     deviation: str = ""
 
 
+class Needs(Frozen):
+    """What a study needs to run on somebody.
+
+    Args:
+        fields: persona paths that must be set; `a | b` means either.
+        model: what kind of model: none at all, any that generates or scores, an encoder, or weights to look into.
+    """
+
+    fields: tuple[str, ...] = ()
+    model: Literal["none", "encoder", "any", "weights"] = "any"
+
+
 class Card(Frozen):
-    """A study's card (`card.yaml`)."""
+    """A study's card (`card.yaml`).
+
+    Args:
+        kinds: which kinds of persona it is made for (Chen et al. 2024, From Persona to Personalization).
+        needs: what it needs to run on somebody.
+        cost: model calls per person in words, for planning.
+        metrics: names (or name stems) of the measurements it reports.
+    """
 
     name: str
     title: str
     paper: str
     question: str
     capabilities: tuple[str, ...]
+    kinds: tuple[PersonaKind, ...] = Field(min_length=1)
+    needs: Needs = Needs()
+    cost: str
+    metrics: tuple[str, ...] = Field(min_length=1)
     claims: tuple[Claim, ...] = Field(min_length=1)
     limits: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
@@ -159,6 +183,11 @@ class Study(ABC):
     def check(self, spec: Any) -> None:
         """Raise now what would otherwise be missing only when the work is done (an encoder's weights, say)."""
         del spec
+
+    def asks(self, spec: Any) -> bool:
+        """Whether any unit asks the model; where none does, the run is made with the model `none`."""
+        del spec
+        return True
 
     @abstractmethod
     def plan(self, spec: Any, seed: int) -> Sequence[Stage]:

@@ -104,7 +104,7 @@ class Finished:
         lines = [["personae", "run", "show", folder], ["personae", "export", folder, "--formats", "chat"]]
         if self.person is not None:
             # A replay knows no new conversation, so a chat goes to the model that commands ask anyway.
-            usual = self.model == MODEL or self.model.startswith("replay:")
+            usual = self.model in {MODEL, "none"} or self.model.startswith("replay:")
             model = [] if usual else ["--model", self.model]
             lines.insert(1, ["personae", "chat", self.person, "--from", folder, *model])
         return lines
@@ -190,7 +190,7 @@ async def opened(order: Order, *, say: Say) -> AsyncGenerator[Job, None]:
     study, spec = order.resolve()
     study.check(spec)
     exactness: Exactness = "exact" if order.exactness == "exact" else "batched"
-    bare = open_model(order.model, cache="off", mode=exactness)
+    bare = open_model(order.model if study.asks(spec) else "none", cache="off", mode=exactness)
     try:
         run = Run.create_or_resume(
             order.out,
@@ -240,7 +240,7 @@ async def run_study(order: Order, *, say: Say, note: Say) -> Finished:
             failed=run.count(failed=True),
             seconds=time.monotonic() - began,
             cpu_seconds=time.process_time() - cpu,
-            model=order.model,
+            model=order.model if study.asks(job.spec) else "none",
             person=_somebody(run),
         )
 
