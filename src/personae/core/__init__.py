@@ -42,6 +42,7 @@ from personae.core._evidence import (
     ResponseStatus,
     Row,
     SlotRow,
+    StatementRow,
     TurnRow,
 )
 from personae.core._facts import PII, TEXT_LIMIT, Fact, Frozen, Source, Visibility, plain, visibility_of
@@ -162,6 +163,7 @@ __all__ = [
     "Social",
     "Source",
     "Span",
+    "StatementRow",
     "StorageError",
     "Style",
     "TurnRow",

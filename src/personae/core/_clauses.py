@@ -253,6 +253,9 @@ def _personal(persona: Persona, said: _Teller) -> None:
     said.many("P", 6, "be", "Strengths", p.strengths, "good at ")
     said.many("P", 6, "struggle", "Weaknesses", p.weaknesses, "with ")
     said.add("P", 2, "feel", "Mood", p.mood)
+    for score in p.psychometrics:
+        if score.words is not None:
+            said.add("P", 3, "be", score.scale.replace("_", " ").capitalize(), score.words)
 
 
 def _context(persona: Persona, said: _Teller) -> None:
@@ -303,6 +306,10 @@ def _life(persona: Persona, said: _Teller) -> None:
         said.add("C", 7, "", f"{event.when}{where}", event.what, f"{event.when}{where}: ")
 
 
+_OWN_SECTION: Final = {"social": "S", "personal": "P", "context": "C"}
+"""Attributes that belong to a section of the core, by the first word of their path."""
+
+
 def _rest(persona: Persona, said: _Teller) -> None:
     said.add("X", 3, "", "Description", persona.description)
     s, knows, policy = persona.style, persona.knowledge, persona.policy
@@ -320,11 +327,13 @@ def _rest(persona: Persona, said: _Teller) -> None:
     said.many("X", 5, "be", "Talks about", policy.allowed_topics, "happy to talk about ")
     said.many("X", 5, "refuse", "Does not talk about", policy.refused_topics, "to talk about ")
     for path, leaf in persona.attributes.items():
-        parent, _, name = path.replace("_", " ").rpartition(".")
+        first, _, tail = path.partition(".")
+        section = _OWN_SECTION.get(first) if tail else None
+        parent, _, name = (tail if section else path).replace("_", " ").rpartition(".")
         within = f" ({parent.replace('.', ', ')})" if parent else ""
-        label = path.replace("_", " ").replace(".", ", ")
+        label = (tail if section else path).replace("_", " ").replace(".", ", ")
         label = label[:1].upper() + label[1:]
         if isinstance(plain(leaf), bool):  # "Smokes: no.", but "Your breakfast: porridge."
-            said.add("X", 8, "", label, leaf, f"{label}: ")
+            said.add(section or "X", 8, "", label, leaf, f"{label}: ")
         else:
-            said.add("X", 8, "my", label, leaf, f"{name}{within}: ")
+            said.add(section or "X", 5 if section else 8, "my", label, leaf, f"{name}{within}: ")

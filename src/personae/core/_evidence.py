@@ -186,6 +186,23 @@ class SlotRow(Row):
     """canonical JSON of the drawn fields"""
 
 
+class StatementRow(Row):
+    """One sentence that somebody says about themselves."""
+
+    table: ClassVar[str] = "statements"
+    unit: str
+    persona_id: str
+    condition: str
+    """what the speaker knew of the person"""
+    kind: str
+    """open_self, hidden_self …"""
+    index: int
+    text: str
+    writer: str
+    """rules, or the reference of the model"""
+    call: str | None = None
+
+
 class FailureRow(Row):
     """A unit that failed, with the boundary it crossed."""
 

@@ -124,6 +124,8 @@ class Score(Frozen):
     answers: dict[str, int] = Field(default_factory=dict)
     norm: str | None = None
     rater: str = "self"
+    words: Text | None = None
+    """what the score means, as words that follow "you are" (numbers alone are no personality)"""
 
 
 class Context(Frozen):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from personae.core._clauses import Clause, clauses
 from personae.core._errors import InputError
@@ -17,12 +17,15 @@ from personae.core._facts import Visibility, plain, visibility_of
 from personae.core._persona import Persona
 
 CueStyle = Literal["second_person", "first_person", "third_person", "narrative", "list", "name_only", "written"]
-View = Literal["self", "public", "social", "personal", "context", "traits"]
+View = Literal[
+    "self", "public", "social", "personal", "context", "traits",
+    "social+personal", "social+context", "personal+context", "social+personal+context",
+]  # fmt: skip
 
 CUE_STYLES: Final[tuple[CueStyle, ...]] = (
     "second_person", "first_person", "third_person", "narrative", "list", "name_only", "written",
 )  # fmt: skip
-VIEWS: Final[tuple[View, ...]] = ("self", "public", "social", "personal", "context", "traits")
+VIEWS: Final[tuple[View, ...]] = get_args(View)
 
 _SECTIONS: Final[dict[str, frozenset[str]]] = {
     "self": frozenset({"S", "P", "C", "T", "X"}),
@@ -31,6 +34,10 @@ _SECTIONS: Final[dict[str, frozenset[str]]] = {
     "personal": frozenset({"P", "T"}),
     "context": frozenset({"C", "X"}),
     "traits": frozenset({"T"}),
+    "social+personal": frozenset({"S", "P", "T"}),
+    "social+context": frozenset({"S", "C", "X"}),
+    "personal+context": frozenset({"P", "T", "C", "X"}),
+    "social+personal+context": frozenset({"S", "P", "C", "T", "X"}),
 }
 _SENTENCE: Final = re.compile(r"(?<=[.!?…])\s+")
 _SKIPS: Final = 8
@@ -48,7 +55,8 @@ def render(
 
     Args:
         persona: who to tell about.
-        view: whose eyes: `self` (all but hidden), `public` (public leaves only), or one section as the self sees it.
+        view: whose eyes: `self` (all but hidden), `public` (public leaves only), or one section as the self sees it, or
+            several (`social+context`). Attributes under `social.`, `personal.` and `context.` belong to that section.
         cue_style: grammatical person and shape; `written` is the person's own `description` and nothing else, sentence
             by sentence, in the words of whoever wrote it.
         budget: most tokens the text may have, counted by `count_tokens`; None = no limit. Clauses go in by priority;

@@ -14,6 +14,15 @@ from personae.creation._load import load_recipe, recipe_names
 from personae.creation._names import NameBook, NamesSpec, PersonName
 from personae.creation._people import load_gallery, load_people, save_people, write_population
 from personae.creation._population import Population, PopulationFit, create_people
+from personae.creation._profile import (
+    SUBSETS,
+    ProfileAnswers,
+    SocialIdentity,
+    answers_of_person,
+    assemble_profile,
+    load_profiles,
+    subset_view,
+)
 from personae.creation._quota import CountTable, largest_remainder
 from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Variable
 from personae.creation._rules import Match, Rule, Violation, check_fields, check_persona
@@ -26,9 +35,11 @@ from personae.creation._schema import (
     load_schema,
 )
 from personae.creation._situate import situate
+from personae.creation._statements import write_statements
 from personae.creation._traits import TraitModel, swapped_trait_twins
 
 __all__ = [
+    "SUBSETS",
     "Conditional",
     "CountTable",
     "CraftReason",
@@ -43,6 +54,7 @@ __all__ = [
     "PersonName",
     "Population",
     "PopulationFit",
+    "ProfileAnswers",
     "Recipe",
     "RejectionReport",
     "Rule",
@@ -50,9 +62,12 @@ __all__ = [
     "SchemaField",
     "SchemaSampler",
     "SeedTable",
+    "SocialIdentity",
     "TraitModel",
     "Variable",
     "Violation",
+    "answers_of_person",
+    "assemble_profile",
     "check_fields",
     "check_persona",
     "craft",
@@ -64,11 +79,14 @@ __all__ = [
     "largest_remainder",
     "load_gallery",
     "load_people",
+    "load_profiles",
     "load_recipe",
     "load_schema",
     "recipe_names",
     "save_people",
     "situate",
+    "subset_view",
     "swapped_trait_twins",
     "write_population",
+    "write_statements",
 ]

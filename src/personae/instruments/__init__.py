@@ -3,6 +3,7 @@
 from personae.instruments._administer import administer, show_prompt, unit_key
 from personae.instruments._free_text import administer_free_text
 from personae.instruments._judges import UNVALIDATED, YesNoJudge, transcript, validate_closing_judge
+from personae.instruments._keys import KeyedItem, KeySheet, keys, load_key
 from personae.instruments._layout import BASELINES, ROTATIONS, Baseline, PlannedScore, Rotation, plan_scores
 from personae.instruments._load import instruments, load_instrument, parse_instrument
 from personae.instruments._replies import ParsedReply, parse_reply
@@ -11,41 +12,54 @@ from personae.instruments._scoring import (
     ScaleReliability,
     ScaleScore,
     answers_of,
+    centred,
+    facet_scores,
     item_matrix,
     keyed,
     reliability,
     score_responses,
     t_scores,
 )
+from personae.instruments._statements import SELVES, SelfKind, elicit_statements, statements_schema
 from personae.instruments._sync import administer_free_text_sync, administer_sync
 
 __all__ = [
     "BASELINES",
     "ROTATIONS",
+    "SELVES",
     "UNVALIDATED",
     "Answers",
     "Baseline",
+    "KeySheet",
+    "KeyedItem",
     "ParsedReply",
     "PlannedScore",
     "Rotation",
     "ScaleReliability",
     "ScaleScore",
+    "SelfKind",
     "YesNoJudge",
     "administer",
     "administer_free_text",
     "administer_free_text_sync",
     "administer_sync",
     "answers_of",
+    "centred",
+    "elicit_statements",
+    "facet_scores",
     "instruments",
     "item_matrix",
     "keyed",
+    "keys",
     "load_instrument",
+    "load_key",
     "parse_instrument",
     "parse_reply",
     "plan_scores",
     "reliability",
     "score_responses",
     "show_prompt",
+    "statements_schema",
     "t_scores",
     "transcript",
     "unit_key",

@@ -76,8 +76,18 @@ def _shipped(path: Path) -> Instrument:
 
 
 def _read(path: Path) -> Instrument:
-    data = _mapping(_text(path), path)
+    data = read_mapping(path)
     return parse_instrument(data, where=path.name)
+
+
+def read_mapping(path: Path) -> Mapping[str, Any]:
+    """The mapping in a YAML or JSON file.
+
+    Raises:
+        InputError: it cannot be read.
+        SchemaError: it is no mapping.
+    """
+    return _mapping(_text(path), path)
 
 
 def _text(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -154,6 +154,39 @@ def score_responses(
             reason = f"{given} of {asked} items answered, fewer than the share {min_answered:g}"
             out[code] = ScaleScore(code, name, None, given, asked, reason if asked else "the scale has no items")
     return out
+
+
+def facet_scores(
+    instrument: Instrument, answers: Answers, *, min_answered: float = MIN_ANSWERED
+) -> dict[str, ScaleScore]:
+    """Scores of the facets of an instrument, as `score_responses` makes those of its scales.
+
+    Returns:
+        One score per facet, keyed by its name; `scale` is the code of the scale it belongs to.
+
+    Raises:
+        UnknownKeyError, InputError: as `score_responses`.
+    """
+    out: dict[str, ScaleScore] = {}
+    for facet in dict.fromkeys(i.facet for i in instrument.items if i.facet is not None):
+        items = tuple(i for i in instrument.items if i.facet == facet)
+        own = instrument.model_copy(update={"items": items})
+        known = {i.id for i in items}
+        score = score_responses(own, {k: v for k, v in answers.items() if k in known}, min_answered=min_answered)
+        code = items[0].scale
+        out[facet] = replace(score[code], name=facet)
+    _check(instrument, answers)
+    return out
+
+
+def centred(instrument: Instrument, answers: Answers, scores: Mapping[str, ScaleScore]) -> dict[str, float | None]:
+    """Scale scores minus the person's own mean over all keyed answers: what matters more to them, and what less.
+
+    Source: Schwartz 2003, scoring of the PVQ (corrects for the use of the scale). NaN-free: None where the score is.
+    """
+    values = [keyed(instrument, i, v) for i in instrument.items if (v := answers.get(i.id)) is not None]
+    mean = sum(values) / len(values) if values else 0.0
+    return {code: None if s.value is None else s.value - mean for code, s in scores.items()}
 
 
 def t_scores(
