@@ -1,8 +1,8 @@
 """Whole-person profiles: social identity (S), personal identity (P) and life context (C) from somebody's own answers.
 
-S is a questionnaire of groups one belongs to, P two scored inventories, C what one loves and hates and two days of one's
-life. `assemble_profile` makes a Persona of them whose sections render alone or together (`Persona.render` with the views
-`social`, `personal`, `context` and their sums), so that each of the seven subsets is a view and nothing else.
+S is a questionnaire of groups one belongs to, P two scored inventories, C what one loves and hates and two days of
+one's life. `assemble_profile` makes a Persona of them whose sections render alone or together (`Persona.render` with
+the views `social`, `personal`, `context` and their sums), so that each of the seven subsets is a view and nothing else.
 
 Source: SPeCtrum (Lee et al. 2025, arXiv 2502.08599). Different from the released code: a level word belongs to the true
 mean (theirs cuts it down to a whole number first; `floor=True` does the same), a presumption is a fact with low
@@ -141,7 +141,8 @@ def level(mean: float, low: float, high: float, *, floor: bool = False) -> int:
 
     Args:
         mean: the score, on the response scale.
-        low, high: ends of the response scale.
+        low: lower end of the response scale.
+        high: upper end.
         floor: cut the mean down to a whole number first, as the released code does (5.8 is then 5, "high" at [5, 6)).
     """
     if not low <= mean <= high:
@@ -287,11 +288,11 @@ def answers_of_person(persona: Persona, traits: Instrument, values: Instrument, 
     z = {d: (t - 50) / 10 for d, t in persona.personal.big_five.scores().items()}
     facets = {i.facet for i in traits.items}
     own = {f: float(rng.normal(0, 0.6)) for f in sorted(facets, key=str)}
-    trait_answers = {
+    trait_answers: dict[str, float | None] = {
         i.id: _answer(traits, 0.8 * z.get(traits.scales[i.scale], 0.0) + own[i.facet], i.key, rng) for i in traits.items
     }
     weight = {code: float(rng.normal(0.4, 0.9)) for code in values.scales}
-    value_answers = {i.id: _answer(values, weight[i.scale], i.key, rng) for i in values.items}
+    value_answers: dict[str, float | None] = {i.id: _answer(values, weight[i.scale], i.key, rng) for i in values.items}
     s, c = persona.social, persona.context
     loves = [*_plain(c.likes), *_plain(c.interests), *_plain(persona.personal.values)][:5]
     hates = [*_plain(c.dislikes), *_plain(persona.personal.fears)][:5]

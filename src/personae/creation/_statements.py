@@ -27,7 +27,8 @@ def write_statements(
         persona: a profile (see `assemble_profile`), or anybody.
         view: sections that may be used.
         seed: decides which facts are said, and in which words.
-        unit, condition: columns of the rows.
+        unit: key of the unit of work.
+        condition: what the rows call the view.
         each: sentences of each kind. Neutral ones fill up what the view does not offer; a kind with more facts than
             places keeps a random choice of them.
     """

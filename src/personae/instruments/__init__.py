@@ -20,7 +20,7 @@ from personae.instruments._scoring import (
     score_responses,
     t_scores,
 )
-from personae.instruments._statements import SELVES, SelfKind, elicit_statements, statements_schema
+from personae.instruments._statements import SELVES, SelfKind, elicit_statements, score_statements, statements_schema
 from personae.instruments._sync import administer_free_text_sync, administer_sync
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "plan_scores",
     "reliability",
     "score_responses",
+    "score_statements",
     "show_prompt",
     "statements_schema",
     "t_scores",

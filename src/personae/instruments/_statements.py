@@ -12,8 +12,9 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-from personae.core import Actor, CapabilityError, InputError, ReplyError, StatementRow
-from personae.models import Capability, GenerateRequest, Message, Sampling
+from personae.core import Actor, CapabilityError, InputError, ReplyError, ResponseRow, StatementRow
+from personae.instruments._administer import scoring_model
+from personae.models import Capability, GenerateRequest, Message, Sampling, ScoreRequest
 
 SelfKind = Literal["open_self", "hidden_self"]
 SELVES: Final[tuple[SelfKind, ...]] = ("open_self", "hidden_self")
@@ -83,6 +84,46 @@ async def elicit_statements(
         for kind in SELVES
         for k, text in enumerate(parts[kind])
     ]  # fmt: skip
+
+
+async def score_statements(
+    actor: Actor, texts: Sequence[str], *, seed: int, unit: str, item: str, instrument: str = "who_am_i"
+) -> ResponseRow:
+    """How likely each of several answers to "Who are you?" is, coming from this actor. One call, one shared prefix.
+
+    Args:
+        actor: whose answer it might be; needs a model that scores options.
+        texts: the answers, each a few sentences.
+        seed: column of the row; likelihoods need none.
+        unit: key of the unit of work.
+        item: what the row calls the answers (how they were made).
+        instrument: what the row calls the question.
+
+    Returns:
+        One row: `logprobs` in the order of `texts`, no value.
+
+    Raises:
+        CapabilityError: no model, or one that cannot score.
+        ReplyError: the model returned another number of scores than asked.
+    """
+    model = scoring_model(actor)
+    request = ScoreRequest(
+        messages=(*actor.context(), Message("user", "Who are you? Answer with a few sentences about yourself.")),
+        options=tuple(f" {t}" for t in texts),
+        system_default=actor.system_default,
+        condition=actor.condition_hash,
+        tags={"stage": instrument},
+    )
+    async with model.session(unit):
+        (score,) = await model.score_options([request])
+    if len(score.logprobs) != len(texts):
+        raise ReplyError(f"{model.reference!r} returned {len(score.logprobs)} scores for {len(texts)} texts.")
+    return ResponseRow(
+        unit=unit, persona_id=actor.persona.id if actor.persona is not None else None, actor=actor.name,
+        condition=actor.condition, condition_hash=actor.condition_hash, instrument=instrument, item=item, scale="",
+        key=1, order="none", method="score", status="ok", value=None, keyed=None, logprobs=tuple(score.logprobs),
+        approximate=score.approximate, model=model.reference, seed=seed, call=score.call or None,
+    )  # fmt: skip
 
 
 def _parts(text: str, each: int) -> dict[str, Sequence[str]]:

@@ -3,6 +3,12 @@
 from personae.measures._answers import answers_by_person
 from personae.measures._dialogue import Talk, dialogue_measurements, echo_copy, echo_test, talk_metrics, talks
 from personae.measures._drift import Encode, drift_measurements, path_drift_measurements
+from personae.measures._identity import (
+    identity_measurements,
+    likelihood_identity_measurements,
+    round_trip_measurements,
+    statement_measurements,
+)
 from personae.measures._make import Maker, adjusted
 from personae.measures._quality import audit_measurements, closing_rule_measurements, rejection_measurement
 from personae.measures._recoverability import recoverability_measurements
@@ -31,13 +37,17 @@ __all__ = [
     "drift_measurements",
     "echo_copy",
     "echo_test",
+    "identity_measurements",
     "intended_against_answered",
+    "likelihood_identity_measurements",
     "mean_correlation",
     "path_drift_measurements",
     "recoverability_measurements",
     "recovery",
     "recovery_test",
     "rejection_measurement",
+    "round_trip_measurements",
+    "statement_measurements",
     "talk_metrics",
     "talks",
     "trait_measurements",

@@ -19,6 +19,7 @@ from personae.statistics._distributions import (
     total_variation_distance,
 )
 from personae.statistics._effects import cohen_d, hedges_correction
+from personae.statistics._matching import matching_accuracy, mean_reciprocal_rank
 from personae.statistics._means import (
     ClusterMeans,
     MeanMethod,
@@ -95,8 +96,10 @@ __all__ = [
     "holm",
     "jackknife_interval",
     "jensen_shannon_divergence",
+    "matching_accuracy",
     "mcdonald_omega",
     "mean_interval",
+    "mean_reciprocal_rank",
     "minimum_detectable_effect",
     "paired_interval",
     "permutation_test",

@@ -7,7 +7,7 @@ from personae.studies._preview import Previewed, StagePreview, preview_study
 
 # isort: split
 # Built-in studies come last: they import what stands above, like any study outside.
-from personae.studies import demo, spasm
+from personae.studies import demo, spasm, spectrum
 
 __all__ = [
     "Bench",
@@ -33,5 +33,6 @@ __all__ = [
     "report_run",
     "run_study",
     "spasm",
+    "spectrum",
     "studies",
 ]

@@ -1,0 +1,35 @@
+"""Settings of the spectrum study."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from personae.studies._base import StudySpec
+
+
+class SpectrumSpec(StudySpec):
+    """Defaults need no model; `writer=model` and `likelihood=true` are what the embedded preset asks for."""
+
+    profiles: str = Field(default="", description="file of profile answers (JSON or YAML); empty: the shipped people")
+    people: int = Field(default=40, ge=4, description="people of the gallery; paper: 45 characters, 80 real people")
+    writer: Literal["grammar", "model"] = Field(
+        default="grammar", description="who answers 'Who am I?': rules, or the model (embedded or endpoint)"
+    )
+    each: int = Field(default=10, ge=2, description="statements of each kind; paper: 10 open, 10 hidden")
+    likelihood: bool = Field(
+        default=False, description="match statements by log-likelihood on the model as well as by vectors"
+    )
+    scored: int = Field(default=6, ge=2, description="statements per set that are scored by likelihood")
+    round_trip: bool = Field(
+        default=False, description="answer the inventory under P, C and SPC and correlate with the profile"
+    )
+    traits: str = Field(
+        default="ipip30", description="trait inventory; paper: BFI-2-S (bring its text: personae.instruments.load_key)"
+    )
+    values: str = Field(default="portraits20", description="value inventory; paper: PVQ-21 (likewise)")
+    floor: bool = Field(default=False, description="cut means down before naming them, as the released code does")
+    centre: bool = Field(default=False, description="grade values against the person's own mean (Schwartz 2003)")
+    budget: int = Field(default=700, ge=100, description="most tokens of a profile")
+    encoder: Literal["minilm", "hash"] = Field(default="minilm", description="vectors that statements are matched by")
