@@ -17,12 +17,14 @@ from personae.reports import (
     Fold,
     IntervalChart,
     KeyFacts,
+    MatrixChart,
     MeasurementTable,
     Notice,
     Page,
     Point,
     PromptView,
     Prose,
+    PyramidChart,
     Said,
     ScatterChart,
     Section,
@@ -34,7 +36,7 @@ from personae.reports import (
     style_sheet,
     write_report,
 )
-from personae.reports._charts import bars_of, interval_groups, lines_of, scatter_of
+from personae.reports._charts import bars_of, interval_groups, lines_of, matrix_of, pyramid_of, scatter_of
 
 GOLDEN = Path(__file__).parent / "golden" / "page.html"
 VOID = {"meta", "link", "br", "img", "input", "hr", "line", "circle", "rect", "path"}
@@ -171,6 +173,8 @@ def test_hostile_text_stays_text(text: str) -> None:
         MeasurementTable([measure], text),
         IntervalChart([measure], text),
         BarChart([text], [1.0], [2.0], text, text),
+        PyramidChart([text], [1.0], [2.0], text, text, text, [1.0], [2.0]),
+        MatrixChart([text], [text], [[0.5]], text, text),
         ScatterChart([Point(1, 2, text, text)], text, text, text),
         DataTable([text], [[text]], text, [text]),
         SideBySide(text, (ConversationView(text, (Turn(text, text, text, note=text, prompt=text),), (text,)),)),
@@ -287,6 +291,32 @@ def test_every_chart_has_a_table_with_the_same_numbers(charts, recovered) -> Non
         assert f"{bar.category}: {bar.observed} % of people, target {bar.target} % of people" in drawn_numbers(html)
         assert f">{bar.observed}</td>" in html
         assert f">{bar.difference}</td>" in html
+
+
+def test_a_pyramid_grows_from_the_middle_and_has_the_oldest_on_top() -> None:
+    chart = PyramidChart(["young", "old"], [10.0, 20.0], [5.0, 20.0], "Women", "Men", "Age", [10.0, 18.0], [6.0, 20.0])
+    rows = pyramid_of(chart)
+    assert [r.band for r in rows] == ["old", "young"]
+    widths = [(float(r.left_width[:-1]), float(r.right_width[:-1])) for r in rows]
+    assert widths[0][0] == pytest.approx(2 * widths[1][0], abs=0.02)
+    assert widths[0][1] == pytest.approx(4 * widths[1][1], abs=0.02)
+    for row in rows:
+        assert float(row.left_x[:-1]) + float(row.left_width[:-1]) == pytest.approx(100)
+    assert float(str(rows[1].left_target)[:-1]) == pytest.approx(float(rows[1].left_x[:-1]), abs=0.02)
+    html = one(chart)
+    assert "young: Women 10 %, Men 5 %" in drawn_numbers(html)
+    with pytest.raises(InputError, match="1 left values for 2 bands"):
+        PyramidChart(["a", "b"], [1.0], [1.0, 2.0], "l", "r", "c")
+
+
+def test_matrix_cells_are_darkest_at_the_largest_and_blank_where_nothing_is() -> None:
+    chart = MatrixChart(["a", "b"], ["a", "b"], [[1.0, -0.5], [0.25, None]], "V")
+    cells = dict(matrix_of(chart))
+    assert [(c.text, c.shade, c.sign) for c in cells["a"]] == [("1.00", 45, 1), ("\u22120.50", 22, -1)]
+    assert cells["b"][1].text == ""
+    assert "--shade: 45%" in one(chart)
+    with pytest.raises(InputError, match="2 rows of 2"):
+        MatrixChart(["a", "b"], ["a", "b"], [[1.0, 2.0]], "V")
 
 
 def test_marks_lie_where_their_axis_says(recovered) -> None:

@@ -131,6 +131,51 @@ class BarChart:
 
 
 @dataclass(frozen=True, slots=True)
+class PyramidChart:
+    """Two groups back to back over the same bands (an age pyramid): observed as bars, targets as ticks, in percent."""
+
+    bands: Sequence[str]
+    left: Sequence[float]
+    right: Sequence[float]
+    left_label: str
+    right_label: str
+    caption: str
+    left_target: Sequence[float] | None = None
+    right_target: Sequence[float] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("left", "right", "left_target", "right_target"):
+            values = getattr(self, name)
+            if values is not None and len(values) != len(self.bands):
+                raise InputError(
+                    f"pyramid {self.caption!r}: {len(values)} {name} values for {len(self.bands)} bands.",
+                    hint="Give one value per band.",
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixChart:
+    """Numbers in shaded cells: the further from `zero`, the darker. `values[row][column]`; None is blank."""
+
+    rows: Sequence[str]
+    columns: Sequence[str]
+    values: Sequence[Sequence[float | None]]
+    caption: str
+    unit: str = ""
+    zero: float = 0.0
+    full: float | None = None
+    """distance from `zero` that is darkest; by default the largest"""
+    digits: int = 2
+
+    def __post_init__(self) -> None:
+        if len(self.values) != len(self.rows) or any(len(r) != len(self.columns) for r in self.values):
+            raise InputError(
+                f"matrix {self.caption!r}: values do not have {len(self.rows)} rows of {len(self.columns)}.",
+                hint="Give one value (or None) per cell.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class DataTable:
     """A plain table. `prompts`, if given, holds one exact prompt (or None) per row, opened beneath the row."""
 
@@ -238,6 +283,8 @@ Block: TypeAlias = (
     | ScatterChart
     | LineChart
     | BarChart
+    | PyramidChart
+    | MatrixChart
     | DataTable
     | ConversationView
     | SideBySide

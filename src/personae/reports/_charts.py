@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from personae.core import Measurement
-from personae.reports._blocks import BarChart, IntervalChart, LineChart, ScatterChart, Series
+from personae.reports._blocks import BarChart, IntervalChart, LineChart, MatrixChart, PyramidChart, ScatterChart, Series
 from personae.reports._numbers import NONE, digits_for, digits_of, number, signed
 from personae.reports._scales import Scale, Tick, scale_from_zero, scale_of
 
@@ -250,6 +250,71 @@ def scatter_of(chart: ScatterChart) -> Scatter:
     return Scatter(
         Axes(x_scale.ticks(), y_scale.ticks(flip=True)), marks, groups, _identity(chart, x_scale, y_scale), rows
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PyramidRow:
+    """One band: bars as percent of half the width, the left one growing to the left."""
+
+    band: str
+    left: str
+    left_x: str
+    left_width: str
+    left_target: str | None
+    right: str
+    right_width: str
+    right_target: str | None
+    title: str
+
+
+def pyramid_of(chart: PyramidChart) -> tuple[PyramidRow, ...]:
+    """Rows from the last band to the first, so that the oldest stand on top."""
+    targets = [*(chart.left_target or ()), *(chart.right_target or ())]
+    every = [*chart.left, *chart.right, *targets]
+    largest = max(every, default=0.0) * 1.04 or 1.0
+    digits = digits_of([0.0, *every])
+    rows: list[PyramidRow] = []
+    for k in reversed(range(len(chart.bands))):
+        left, right = chart.left[k], chart.right[k]
+        wanted = [None if t is None else 100 * t[k] / largest for t in (chart.left_target, chart.right_target)]
+        told = [number(left, digits), number(right, digits)]
+        rows.append(
+            PyramidRow(
+                band=chart.bands[k],
+                left=told[0],
+                left_x=f"{100 - 100 * left / largest:.2f}%",
+                left_width=f"{100 * left / largest:.2f}%",
+                left_target=None if wanted[0] is None else f"{100 - wanted[0]:.2f}%",
+                right=told[1],
+                right_width=f"{100 * right / largest:.2f}%",
+                right_target=None if wanted[1] is None else f"{wanted[1]:.2f}%",
+                title=f"{chart.bands[k]}: {chart.left_label} {told[0]} %, {chart.right_label} {told[1]} %",
+            )
+        )
+    return tuple(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixCell:
+    """One cell: its number, and how dark it is in percent. `sign` picks the colour."""
+
+    text: str
+    shade: int
+    sign: int
+
+
+def matrix_of(chart: MatrixChart) -> tuple[tuple[str, tuple[MatrixCell, ...]], ...]:
+    """Rows of shaded cells."""
+    known = [abs(v - chart.zero) for row in chart.values for v in row if v is not None]
+    full = chart.full or max(known, default=0.0) or 1.0
+
+    def cell(value: float | None) -> MatrixCell:
+        if value is None:
+            return MatrixCell("", 0, 0)
+        away = value - chart.zero
+        return MatrixCell(number(value, chart.digits), round(45 * min(1.0, abs(away) / full)), 1 if away >= 0 else -1)
+
+    return tuple((name, tuple(cell(v) for v in row)) for name, row in zip(chart.rows, chart.values, strict=True))
 
 
 def _identity(chart: ScatterChart, x: Scale, y: Scale) -> Segment | None:

@@ -17,8 +17,10 @@ from personae.reports._charts import (
     interval_text,
     level_of,
     lines_of,
+    matrix_of,
     measurement_digits,
     n_text,
+    pyramid_of,
     rows_text,
     scatter_of,
 )
@@ -239,6 +241,14 @@ def _bar_chart(block: b.BarChart, counter: Counter) -> View:
     return View("bar_chart", {**counter.figure(), "block": block, "chart": bars_of(block)})
 
 
+def _pyramid_chart(block: b.PyramidChart, counter: Counter) -> View:
+    return View("pyramid_chart", {**counter.figure(), "block": block, "rows": pyramid_of(block)})
+
+
+def _matrix_chart(block: b.MatrixChart, counter: Counter) -> View:
+    return View("matrix_chart", {**counter.figure(), "block": block, "rows": matrix_of(block)})
+
+
 def _data_table(block: b.DataTable, counter: Counter) -> View:
     columns = [_column(name, [row[k] for row in block.rows]) for k, name in enumerate(block.columns)]
     prompts = list(block.prompts) or [None] * len(block.rows)
@@ -336,6 +346,8 @@ _VIEWS: Final[dict[type, Callable[..., View]]] = {
     b.ScatterChart: _scatter_chart,
     b.LineChart: _line_chart,
     b.BarChart: _bar_chart,
+    b.PyramidChart: _pyramid_chart,
+    b.MatrixChart: _matrix_chart,
     b.DataTable: _data_table,
     b.ConversationView: _conversation,
     b.SideBySide: _side_by_side,
