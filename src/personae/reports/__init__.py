@@ -31,6 +31,16 @@ from personae.reports._blocks import (
 )
 from personae.reports._conversations import conversations_section
 from personae.reports._people import PromptOf, answers_section, people_section
+from personae.reports._population import (
+    MarginFit,
+    association_section,
+    drawn_people_section,
+    duplicates_section,
+    fit_section,
+    map_section,
+    pyramid_block,
+    rules_section,
+)
 from personae.reports._render import render_page, style_sheet, write_report
 from personae.reports._results import DetectableEffect, power_section, results_section
 from personae.reports._run import (
@@ -56,6 +66,7 @@ __all__ = [
     "IntervalChart",
     "KeyFacts",
     "LineChart",
+    "MarginFit",
     "MatrixChart",
     "MeasurementTable",
     "Notice",
@@ -73,16 +84,23 @@ __all__ = [
     "SideBySide",
     "Turn",
     "answers_section",
+    "association_section",
     "conversations_section",
     "cost_section",
+    "drawn_people_section",
+    "duplicates_section",
     "environment_section",
     "failures_section",
+    "fit_section",
     "limits_section",
+    "map_section",
     "model_size",
     "people_section",
     "power_section",
+    "pyramid_block",
     "render_page",
     "results_section",
+    "rules_section",
     "status_counts",
     "style_sheet",
     "write_report",

@@ -53,7 +53,7 @@ def people_section(
     if recipe_note:
         blocks.append(Prose(recipe_note))
     blocks.append(KeyFacts({f"People as {role}": count for role, count in sorted(roles.items())} | _fit_facts(fits)))
-    blocks += _margins(fits)
+    blocks += margin_charts(fits)
     for _, row in _first(drawn, show):
         blocks.append(_person(row))
     lead = f"{sum(roles.values()):,} people took part."
@@ -116,7 +116,8 @@ def _observed(fit: FitRow, fits: Sequence[FitRow]) -> float:
     return fit.count / total if total else 0.0
 
 
-def _margins(fits: Sequence[FitRow]) -> list[Block]:
+def margin_charts(fits: Sequence[FitRow]) -> list[Block]:
+    """A bar chart per margin; long ones closed."""
     open_charts: list[Block] = []
     folded: list[Block] = []
     for margin, group in groupby(sorted(fits, key=lambda f: f.margin), key=lambda f: f.margin):
@@ -139,7 +140,7 @@ def _margins(fits: Sequence[FitRow]) -> list[Block]:
 
 def _person(row: PersonaRow) -> Fold:
     persona = Persona.parse(row.body, where=f"person {row.persona_id}")
-    leaves = [(path, _leaf_text(leaf)) for path, leaf in persona.leaves()]
+    leaves = [(path, leaf_text(leaf)) for path, leaf in persona.leaves()]
     return Fold(
         f"{persona.name} ({row.role}, person {row.k})",
         [
@@ -149,9 +150,10 @@ def _person(row: PersonaRow) -> Fold:
     )
 
 
-def _leaf_text(leaf: object) -> str:
+def leaf_text(leaf: object) -> str:
+    """A leaf as a reader sees it."""
     value = plain(leaf)
     if isinstance(value, (tuple, list)):
         items: Sequence[object] = value
-        return ", ".join(_leaf_text(v) for v in items)
+        return ", ".join(leaf_text(v) for v in items)
     return str(value)

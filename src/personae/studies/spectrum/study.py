@@ -144,7 +144,7 @@ class Spectrum(Study):
         """Identity under each subset with controls and contrasts; the statements as text; the round trip."""
         spec: SpectrumSpec = bench.spec
         people = bench.with_role("subject")
-        statements = list(bench.run.rows(StatementRow))
+        statements = sorted(bench.run.rows(StatementRow), key=lambda r: SUBSETS.index(r.condition))
         encoder = open_encoder(spec.encoder)
         writer = bench.reference if spec.writer == "model" else "rules"
         shared: dict[str, Any] = {"model": writer, "seed": bench.seed}
