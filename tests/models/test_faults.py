@@ -16,7 +16,7 @@ from personae.models import CallLog, GenerateRequest, Limits, Message, OpenAIMod
 from personae.runs import Run, Unit, execute, open_run
 
 if TYPE_CHECKING:
-    from conftest import Endpoint
+    from loopback import Endpoint
 
 T = TypeVar("T")
 KINDS = (

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Endpoint
+    from loopback import Endpoint
 from personae.core import CapabilityError, EndpointError, ModelError, ReplyError
 from personae.models import (
     CallLog,
