@@ -97,7 +97,7 @@ def test_trait_items_stand_in_the_public_pool() -> None:
     pool = {
         row["item"].lower().rstrip(".")
         for name in ("ipip_neo_300", "ipip_50")
-        for row in csv.DictReader((ITEMS / f"{name}.csv").open(encoding="utf-8"))
+        for row in csv.DictReader((ITEMS / f"{name}.csv").read_text("utf-8").splitlines())
     }
     for item in load_instrument("ipip30").items:
         words = item.text.lower().rstrip(".").removeprefix("i ")
