@@ -9,13 +9,15 @@ from personae.creation._craft import (
     craft_messages,
     fallback_counts,
 )
-from personae.creation._fit import FitReport, FittedTable
+from personae.creation._design import SampleDesign
+from personae.creation._fit import FitReport, FittedTable, MarginFit, Pull
+from personae.creation._fitted import MarginMeasures, PopulationFit
 from personae.creation._load import load_recipe, recipe_names
 from personae.creation._names import NameBook, NamesSpec, PersonName
 from personae.creation._people import load_gallery, load_people, save_people, write_population
-from personae.creation._population import Population, PopulationFit, create_people
+from personae.creation._population import Population, create_people
 from personae.creation._quota import CountTable, largest_remainder
-from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Variable
+from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Strata, Variable
 from personae.creation._rules import Match, Rule, Violation, check_fields, check_persona
 from personae.creation._schema import (
     PairRejection,
@@ -25,6 +27,7 @@ from personae.creation._schema import (
     SchemaSampler,
     load_schema,
 )
+from personae.creation._seed import seed_records
 from personae.creation._situate import situate
 from personae.creation._traits import TraitModel, swapped_trait_twins
 
@@ -36,6 +39,8 @@ __all__ = [
     "FitReport",
     "FittedTable",
     "Margin",
+    "MarginFit",
+    "MarginMeasures",
     "Match",
     "NameBook",
     "NamesSpec",
@@ -43,13 +48,16 @@ __all__ = [
     "PersonName",
     "Population",
     "PopulationFit",
+    "Pull",
     "Recipe",
     "RejectionReport",
     "Rule",
+    "SampleDesign",
     "Schema",
     "SchemaField",
     "SchemaSampler",
     "SeedTable",
+    "Strata",
     "TraitModel",
     "Variable",
     "Violation",
@@ -68,6 +76,7 @@ __all__ = [
     "load_schema",
     "recipe_names",
     "save_people",
+    "seed_records",
     "situate",
     "swapped_trait_twins",
     "write_population",

@@ -39,7 +39,7 @@ LAMBDA: Final = 100.0
 
 @dataclass(frozen=True, slots=True)
 class MarginFit:
-    """How far the joint distribution is from one margin: the largest gap of a share, its cell, and the summed gaps / 2."""
+    """How far the joint distribution is from one margin: largest gap of a share, its cell, and half the summed gaps."""
 
     name: str
     hard: bool

@@ -131,8 +131,8 @@ class SeedTable(Frozen):
         vars: the variables of the table.
         table: nested or flat cells with counts.
         rows: instead of `table`, records `[value, …, count]`.
-        seed_file: instead of `table`, in a recipe: a CSV or Parquet file of people, counted when the recipe is read, with
-            `columns`, `recode` and `weight` as for `seed_records`. Only the counts stay in the recipe.
+        seed_file: instead of `table`, in a recipe: a CSV or Parquet file of people, counted when the recipe is read,
+            with `columns`, `recode` and `weight` as for `seed_records`. Only the counts stay in the recipe.
         smoothing: share of the independence table (product of the seed's own margins) mixed in, so that cells the seed
             never saw can be filled; 0 keeps them empty.
         records, dropped: how many rows of a file were counted and left out.
@@ -197,8 +197,8 @@ class Recipe(Frozen):
         seed_table: joint counts to start from.
         conflict: what happens when margins cannot all be met: `error`, or `soft`, the joint distribution that trades
             distance from the seed against distance from the soft margins (hard ones stay exact).
-        rarity: temperature of the draw: cells are drawn by share^(1/rarity), so above 1 rare people are commoner than in
-            the population; `provenance.weight` makes up for it.
+        rarity: temperature of the draw: cells are drawn by share^(1/rarity), so above 1 rare people are commoner than
+            in the population; `provenance.weight` makes up for it.
         strata: how the sample is spread over groups.
         traits: the Big Five model; null draws none.
         names: where names come from.
@@ -262,7 +262,12 @@ class Recipe(Frozen):
 
     @classmethod
     def of(cls, data: object, *, where: str = "recipe", folder: Path | None = None) -> Recipe:
-        """Read a recipe from a plain mapping, with errors a person can act on. Files it names are looked for in `folder`.
+        """Read a recipe from a plain mapping, with errors a person can act on.
+
+        Args:
+            data: the mapping.
+            where: how errors call it.
+            folder: where files that it names are looked for.
 
         Raises:
             UnknownKeyError: an unknown key at any depth, with the nearest known one.

@@ -110,12 +110,11 @@ def seed_from_file(body: Mapping[str, Any], variables: Any, folder: Path | None)
     if not names or len(set(names)) < len(names):
         raise RecipeError(f"seed_table: vars {list(names)!r}, expected different variables.")
     chosen: dict[str, Variable] = {}
+    known: Mapping[str, Any] = variables if isinstance(variables, Mapping) else {}
     for name in names:
-        if not isinstance(variables, Mapping) or name not in variables:
-            raise UnknownKeyError.of(
-                name, variables if isinstance(variables, Mapping) else (), where="seed_table: vars"
-            )
-        raw = variables[name]
+        if name not in known:
+            raise UnknownKeyError.of(name, known, where="seed_table: vars")
+        raw = known[name]
         try:
             chosen[name] = raw if isinstance(raw, Variable) else Variable.model_validate(raw)
         except ValidationError as cause:
@@ -342,7 +341,7 @@ def _blame_csv(
         if len(row) != len(header):
             raise RecipeError(
                 f"{file}:{line}: {len(row)} field(s), expected {len(header)}.",
-                hint="Correct this row; nothing was read.",
+                hint="Correct this row; nothing was counted.",
             ) from cause
         for column, at, judge in places:
             try:

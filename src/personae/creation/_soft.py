@@ -1,9 +1,9 @@
 """The compromise between margins that cannot all be met: relative entropy with penalties.
 
-Minimises KL(p | seed) + Σ λ_m KL(p_m | target_m) over distributions p that meet the hard margins exactly, by scaling one
-margin after the other (block ascent in the dual): a hard margin multiplies its cells by target / found, a soft one by
-(target / found)^(λ / (1 + λ)), both counted without the margin's own multiplier. Newton steps in the dual take over when
-that creeps.
+Minimises KL(p | seed) + Σ λ_m KL(p_m | target_m) over distributions p that meet the hard margins exactly, by scaling
+one margin after the other (block ascent in the dual): a hard margin multiplies its cells by target / found, a soft one
+by (target / found)^(λ / (1 + λ)), both counted without the margin's own multiplier. Newton steps in the dual take over
+when that creeps.
 
 Source: Chizat, Peyré, Schmitzer and Vialard (2018), scaling algorithms for unbalanced optimal transport (the same
 proximal step, here with margins of any dimension and the total kept at 1).
@@ -158,7 +158,7 @@ def _newton(
 
 
 def pulls(fit: SoftFit, indexes: Sequence[Indexes], off: Sequence[bool]) -> list[tuple[int, int, float]]:
-    """Pairs of margins whose multipliers are opposed over the people, strongest first; one of each pair is off target."""
+    """Pairs of margins, one of them off target, whose multipliers are opposed over the people; strongest first."""
     live = fit.shares > 0
     p = fit.shares[live]
     forces: list[Floats] = []

@@ -56,6 +56,15 @@ from personae.statistics._reliability import (
 from personae.statistics._resampling import Statistic, bootstrap_interval, jackknife_interval
 from personae.statistics._results import Alternative, Estimate, Interval, PairedEstimate, TestResult
 from personae.statistics._retrieval import RetrievalEstimate, SilhouetteEstimate, silhouette, top_k_accuracy
+from personae.statistics._tables import (
+    association_matrix,
+    cell_z,
+    cramers_v,
+    max_cell_z,
+    pair_table,
+    srmse,
+    total_absolute_error,
+)
 from personae.statistics._worlds import WorldCount, flagged_bounds, worlds
 
 __all__ = [
@@ -77,15 +86,18 @@ __all__ = [
     "TestResult",
     "Weighting",
     "WorldCount",
+    "association_matrix",
     "auc",
     "benjamini_hochberg",
     "bootstrap_interval",
+    "cell_z",
     "classifier_scores",
     "cluster_means",
     "cohen_d",
     "cohen_kappa",
     "correlation",
     "correlation_interval",
+    "cramers_v",
     "cronbach_alpha",
     "earth_movers_distance",
     "entropy",
@@ -95,9 +107,11 @@ __all__ = [
     "holm",
     "jackknife_interval",
     "jensen_shannon_divergence",
+    "max_cell_z",
     "mcdonald_omega",
     "mean_interval",
     "minimum_detectable_effect",
+    "pair_table",
     "paired_interval",
     "permutation_test",
     "permutation_test_correlation",
@@ -112,7 +126,9 @@ __all__ = [
     "silhouette",
     "spearman_brown",
     "split_half",
+    "srmse",
     "top_k_accuracy",
+    "total_absolute_error",
     "total_variation_distance",
     "welch_t_test",
     "wilson_interval",
