@@ -14,6 +14,7 @@ from personae.creation._fit import FitReport, FittedTable, MarginFit, Pull
 from personae.creation._fitted import MarginMeasures, PopulationFit
 from personae.creation._load import load_recipe, recipe_names
 from personae.creation._names import NameBook, NamesSpec, PersonName
+from personae.creation._parts import people_digest
 from personae.creation._people import load_gallery, load_people, save_people, write_population
 from personae.creation._population import Population, create_people
 from personae.creation._quota import CountTable, largest_remainder
@@ -74,6 +75,7 @@ __all__ = [
     "load_people",
     "load_recipe",
     "load_schema",
+    "people_digest",
     "recipe_names",
     "save_people",
     "seed_records",

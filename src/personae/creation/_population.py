@@ -208,13 +208,16 @@ class Population(Sequence[Persona]):
         Returns:
             One row per cell of each margin; hard margins carry their integer quota as target.
         """
-        weights: Floats | None
         if persons is None:
             codes = self.design.table.codes[self.counts.cells].astype(np.int64)
-            counts, weights = self.counts.counts, self.cell_weights
-        else:
-            codes, weights = self._read_all(persons)
-            counts = np.ones(len(codes), dtype=np.int64)
+            return self.fit_codes(codes, self.counts.counts, self.cell_weights, unit=unit)
+        codes, weights = self._read_all(persons)
+        return self.fit_codes(codes, np.ones(len(codes), dtype=np.int64), weights, unit=unit)
+
+    def fit_codes(
+        self, codes: Indexes, counts: Indexes, weights: Floats | None = None, *, unit: str = "population"
+    ) -> PopulationFit:
+        """`fit` of people given as rows of category codes (-1: unknown), people per row, and their weights."""
         return compare_with_recipe(
             self.recipe, codes, counts, weights,
             n=self.n, quotas=self.counts.quotas, strata=self.design.strata, unit=unit,
