@@ -184,7 +184,7 @@ def part_codes(population: Population, parts: list[Part]) -> tuple[Indexes, Inde
 
 
 def merge_jsonl(parts: list[Part], target: Path) -> None:
-    """One file from all parts, then no parts. Another process may have been faster: then there is nothing to do."""
+    """One file from all parts, then no parts."""
 
     def chunks() -> Iterator[bytes]:
         for part in parts:
@@ -192,11 +192,7 @@ def merge_jsonl(parts: list[Part], target: Path) -> None:
                 while chunk := file.read(1 << 20):
                     yield chunk
 
-    try:
-        replace_file(target, chunks())
-    except FileNotFoundError:
-        if not target.exists():
-            raise
+    replace_file(target, chunks())
     with suppress(FileNotFoundError):
         shutil.rmtree(parts[0].path.parent)
 

@@ -10,12 +10,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from personae.core import InputError, Persona, SchemaError, replace_file
+from personae.core import InputError, Persona, SchemaError, StorageError, replace_file
 from personae.creation._documents import compose_yaml, read_text, shipped, yaml_error
 
 if TYPE_CHECKING:
     from personae.creation._fitted import PopulationFit
-    from personae.creation._parts import PeopleFormat
+    from personae.creation._parts import Part, PeopleFormat
     from personae.creation._population import Population
 
 FileKind = Literal["jsonl", "json", "yaml"]
@@ -96,40 +96,40 @@ def write_population(
         InputError: parts of another population are in the folder, a bad part size or shard.
         StorageError: the folder or a file cannot be written.
     """
-    from personae.creation._parts import (
-        Shard,
-        digest_jsonl,
-        digest_parts,
-        merge_jsonl,
-        part_codes,
-        part_people,
-        plan_parts,
-        write_parts,
-    )
+    from personae.creation._parts import Shard, digest_jsonl, plan_parts, write_parts
 
     folder, shard = Path(out_dir), Shard(*shards)
     if format not in {"jsonl", "parquet"}:
         raise InputError(f"format {format!r}, expected 'jsonl' or 'parquet'.")
-    as_drawn = population.recipe.model_copy(update={"n": population.n, "seed": population.seed})
     whole = folder / "people.jsonl"
     if format == "jsonl" and (done := _finished(population, folder)) and done == digest_jsonl(whole):
         return folder
     parts = plan_parts(population, folder / ("people" if format == "parquet" else "people.parts"), format, part)
     write_parts(population, parts, format, shard)
-    digest = digest_parts(population, parts, format)
-    if digest is None:
-        return folder
-    replace_file(folder / "recipe.yaml", [as_drawn.to_yaml().encode()])
-    fit = (
-        population.fit(part_people(parts))
-        if format == "jsonl"
-        else population.fit_codes(*part_codes(population, parts))
-    )
-    body = {**fit_record(population, fit), "format": format, "digest": digest}
-    if format == "jsonl":
-        merge_jsonl(parts, whole)
-    replace_file(folder / "fit.json", [json.dumps(body, ensure_ascii=False, indent=1).encode(), b"\n"])
+    try:
+        _finish(population, folder, parts, format)
+    except (FileNotFoundError, StorageError):
+        if shard.of == 1 or not whole.exists():  # else another shard was faster and has put the parts together
+            raise
     return folder
+
+
+def _finish(population: Population, folder: Path, parts: list[Part], kind: PeopleFormat) -> None:
+    """Once all parts are there: the recipe, the fit of the people as written, and for JSONL the one file."""
+    from personae.creation._parts import digest_parts, merge_jsonl, part_codes, part_people
+
+    digest = digest_parts(population, parts, kind)
+    if digest is None:
+        return
+    as_drawn = population.recipe.model_copy(update={"n": population.n, "seed": population.seed})
+    replace_file(folder / "recipe.yaml", [as_drawn.to_yaml().encode()])
+    if kind == "jsonl":
+        fit = population.fit(part_people(parts))
+        merge_jsonl(parts, folder / "people.jsonl")
+    else:
+        fit = population.fit_codes(*part_codes(population, parts))
+    body = {**fit_record(population, fit), "format": kind, "digest": digest}
+    replace_file(folder / "fit.json", [json.dumps(body, ensure_ascii=False, indent=1).encode(), b"\n"])
 
 
 def _finished(population: Population, folder: Path) -> str | None:

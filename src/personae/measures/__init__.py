@@ -4,6 +4,14 @@ from personae.measures._answers import answers_by_person
 from personae.measures._dialogue import Talk, dialogue_measurements, echo_copy, echo_test, talk_metrics, talks
 from personae.measures._drift import Encode, drift_measurements, path_drift_measurements
 from personae.measures._make import Maker, adjusted
+from personae.measures._populations import (
+    AssociationMap,
+    PairComparison,
+    PopulationComparison,
+    VariableComparison,
+    association_map,
+    compare_populations,
+)
 from personae.measures._quality import audit_measurements, closing_rule_measurements, rejection_measurement
 from personae.measures._recoverability import recoverability_measurements
 from personae.measures._traits import (
@@ -18,14 +26,20 @@ from personae.measures._traits import (
 )
 
 __all__ = [
+    "AssociationMap",
     "Encode",
     "Maker",
+    "PairComparison",
+    "PopulationComparison",
     "Talk",
     "TraitTable",
+    "VariableComparison",
     "adjusted",
     "answers_by_person",
+    "association_map",
     "audit_measurements",
     "closing_rule_measurements",
+    "compare_populations",
     "dialogue_measurements",
     "domain_correlations",
     "drift_measurements",
