@@ -7,7 +7,7 @@ import pytest
 
 from personae.core import UnknownKeyError
 from personae.creation import NameBook, NamesSpec, Population
-from personae.creation._names import LISTS, NameList, _known_people, _middle, list_of
+from personae.creation._names import LISTS, NameList, _known_people, initials, list_of
 
 
 @pytest.mark.parametrize("shipped", ["us", "world", "harbour"])
@@ -58,7 +58,7 @@ def test_initials_come_when_the_names_run_out() -> None:
     assert len(set(names)) == 7
     bare = [n.replace("Kim", "_").replace("Lou", "_") for n in names]
     assert bare == ["_ Abel"] * 2 + ["_ A. Abel"] * 2 + ["_ B. Abel"] * 2 + ["_ C. Abel"]
-    assert [_middle(turn) for turn in (0, 1, 23, 24)] == ["", "A. ", "Z. ", "A. A. "]
+    assert [initials(turn) for turn in (0, 1, 23, 24)] == ["", "A. ", "Z. ", "A. A. "]
 
 
 def test_names_of_widely_known_people_are_not_given() -> None:

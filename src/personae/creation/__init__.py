@@ -9,10 +9,14 @@ from personae.creation._craft import (
     craft_messages,
     fallback_counts,
 )
-from personae.creation._fit import FitReport, FittedTable
+from personae.creation._design import SampleDesign
+from personae.creation._fit import FitReport, FittedTable, MarginFit, Pull
+from personae.creation._fitted import MarginMeasures, PopulationFit
 from personae.creation._load import load_recipe, recipe_names
 from personae.creation._names import NameBook, NamesSpec, PersonName
+from personae.creation._parts import people_digest
 from personae.creation._people import load_gallery, load_people, save_people, write_population
+<<<<<<< HEAD
 from personae.creation._population import Population, PopulationFit, create_people
 from personae.creation._profile import (
     SUBSETS,
@@ -23,8 +27,11 @@ from personae.creation._profile import (
     load_profiles,
     subset_view,
 )
+=======
+from personae.creation._population import Population, create_people
+>>>>>>> w-fit
 from personae.creation._quota import CountTable, largest_remainder
-from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Variable
+from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Strata, Variable
 from personae.creation._rules import Match, Rule, Violation, check_fields, check_persona
 from personae.creation._schema import (
     PairRejection,
@@ -34,6 +41,7 @@ from personae.creation._schema import (
     SchemaSampler,
     load_schema,
 )
+from personae.creation._seed import seed_records
 from personae.creation._situate import situate
 from personae.creation._statements import write_statements
 from personae.creation._traits import TraitModel, swapped_trait_twins
@@ -47,6 +55,8 @@ __all__ = [
     "FitReport",
     "FittedTable",
     "Margin",
+    "MarginFit",
+    "MarginMeasures",
     "Match",
     "NameBook",
     "NamesSpec",
@@ -54,15 +64,24 @@ __all__ = [
     "PersonName",
     "Population",
     "PopulationFit",
+<<<<<<< HEAD
     "ProfileAnswers",
+=======
+    "Pull",
+>>>>>>> w-fit
     "Recipe",
     "RejectionReport",
     "Rule",
+    "SampleDesign",
     "Schema",
     "SchemaField",
     "SchemaSampler",
     "SeedTable",
+<<<<<<< HEAD
     "SocialIdentity",
+=======
+    "Strata",
+>>>>>>> w-fit
     "TraitModel",
     "Variable",
     "Violation",
@@ -82,8 +101,10 @@ __all__ = [
     "load_profiles",
     "load_recipe",
     "load_schema",
+    "people_digest",
     "recipe_names",
     "save_people",
+    "seed_records",
     "situate",
     "subset_view",
     "swapped_trait_twins",

@@ -16,7 +16,7 @@ from personae.creation._paths import leaf_kind
 from personae.creation._recipe import SEPARATOR, SUM_TOLERANCE
 
 if TYPE_CHECKING:
-    from personae.creation._recipe import Margin, Recipe
+    from personae.creation._recipe import Margin, Recipe, Strata
 
 AGREEMENT: Final = 2e-3
 """Two margins may disagree by this share on a cell they both speak of (rounding in print)."""
@@ -45,6 +45,8 @@ def check_recipe(recipe: Recipe) -> None:
         _check_cells(recipe, recipe.seed_table.vars, recipe.seed_table.table, "seed_table")
         if math.fsum(recipe.seed_table.table.values()) <= 0:
             raise RecipeError("seed_table: all counts are 0.", hint="Give at least one cell a count.")
+    if recipe.strata is not None:
+        check_strata(recipe, recipe.strata)
     _check_rules(recipe)
     _check_coverage(recipe)
     _check_people(recipe)
@@ -110,7 +112,7 @@ def _check_agreement(recipe: Recipe) -> None:
     for k, one in enumerate(recipe.margins):
         for two in recipe.margins[:k]:
             shared = tuple(v for v in one.vars if v in two.vars)
-            if not shared:
+            if not shared or (recipe.conflict == "soft" and not (one.hard and two.hard)):
                 continue
             first, second = collapse(recipe, two, shared), collapse(recipe, one, shared)
             gap = second - first
@@ -124,8 +126,17 @@ def _check_agreement(recipe: Recipe) -> None:
                 raise RecipeError(
                     f"margins {two.name!r} and {one.name!r} contradict each other about {' x '.join(shared)}: "
                     f"{told}{more}.",
-                    hint="Both must give the same shares for what they have in common.",
+                    hint="Both must give the same shares for what they have in common"
+                    + ("." if one.hard and two.hard else "; or write conflict: soft for the nearest compromise."),
                 )
+
+
+def check_strata(recipe: Recipe, strata: Strata) -> None:
+    """Refuse strata whose variables or shares do not fit the recipe."""
+    _check_vars(recipe, strata.vars, "strata")
+    if not isinstance(strata.allocation, str):
+        _check_cells(recipe, strata.vars, strata.allocation, "strata")
+        _check_sum(strata.allocation.values(), "strata")
 
 
 def collapse(recipe: Recipe, margin: Margin, names: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

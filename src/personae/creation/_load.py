@@ -23,12 +23,19 @@ def load_recipe(source: str | Path) -> Recipe:
         >>> load_recipe("harbour_town").variables["sex"].labels
         ('female', 'male')
     """
-    return _read(*load_text(source, "recipes", "recipe"))
+    text, where = load_text(source, "recipes", "recipe")
+    if "seed_file" not in text:
+        return _kept(text, where)
+    return _read(text, where, Path(source).parent)  # never from memory: the file it names may have changed
 
 
 @lru_cache(maxsize=8)
-def _read(text: str, where: str) -> Recipe:
-    recipe = Recipe.of(parse_yaml(text, where, error=RecipeError), where=where)
+def _kept(text: str, where: str) -> Recipe:
+    return _read(text, where, None)
+
+
+def _read(text: str, where: str, folder: Path | None) -> Recipe:
+    recipe = Recipe.of(parse_yaml(text, where, error=RecipeError), where=where, folder=folder)
     _ = recipe.fitted
     return recipe
 

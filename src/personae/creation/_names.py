@@ -25,6 +25,7 @@ LISTS: Final[tuple[NameList, ...]] = ("female", "male", "neutral")
 _TICKETS: Final = 1024
 _KEPT: Final = 64
 """Blocks kept in memory (16 kB each); any of them is made again when it is needed."""
+_FEW: Final = 4
 _FEMALE: Final = frozenset({"female", "woman", "women", "girl", "f", "w"})
 _MALE: Final = frozenset({"male", "man", "men", "boy", "m"})
 _INITIALS: Final = "ABCDEFGHIJKLMNOPRSTVWYZ"
@@ -106,6 +107,15 @@ class PersonName:
     full: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class NameCodes:
+    """Names of many people: indexes into `NameBook.given_words` and `family_words`, and the round of initials."""
+
+    given: Indexes
+    family: Indexes
+    turn: Indexes
+
+
 class NameBook:
     """Names of one population, by k. Two people never share a full name; nothing is remembered between calls."""
 
@@ -122,6 +132,8 @@ class NameBook:
         self._given = {label: tuple(lists.get(label, ())) for label in LISTS}
         self._weights = lists
         self._orders: dict[NameList, tuple[Indexes, Indexes]] = {}
+        self.given_words: Final = tuple(name for label in LISTS for name in self._given[label])
+        self.family_words: Final = self._surnames
 
     def has(self, label: NameList) -> bool:
         """Whether there are given names for this list."""
@@ -133,40 +145,75 @@ class NameBook:
 
     def names(self, k: Indexes, labels: list[NameList]) -> list[PersonName]:
         """The names of many people; `labels` says which given-name list suits each."""
-        surname, holder = np.empty_like(k), np.empty_like(k)
-        for block in np.unique(k // _TICKETS).tolist():
-            rows = k // _TICKETS == block
-            owners, ranks = self._block(block)
-            surname[rows], holder[rows] = owners[k[rows] % _TICKETS], ranks[k[rows] % _TICKETS]
+        codes = self.codes(k, np.array([LISTS.index(label) for label in labels], dtype=np.int64))
         out: list[PersonName] = []
-        for s, j, label in zip(surname.tolist(), holder.tolist(), labels, strict=True):
-            order, lengths = self._order(label)
-            given = self._given[label][order[s, j % lengths[s]]]
-            middle = _middle(j // int(lengths[s]))
-            family = self._surnames[s]
-            out.append(PersonName(given, family, f"{given} {middle}{family}"))
+        for g, s, turn in zip(codes.given.tolist(), codes.family.tolist(), codes.turn.tolist(), strict=True):
+            given, family = self.given_words[g], self.family_words[s]
+            out.append(PersonName(given, family, f"{given} {initials(turn)}{family}"))
         return out
+
+    def codes(self, k: Indexes, lists: Indexes) -> NameCodes:
+        """The names of many people as codes.
+
+        Args:
+            k: who.
+            lists: which given-name list suits each, as an index into `LISTS`.
+        """
+        blocks, inverse = np.unique(k // _TICKETS, return_inverse=True)
+        surname, holder = np.empty_like(k), np.empty_like(k)
+        order = np.argsort(inverse, kind="stable")
+        edges = np.concatenate([[0], np.cumsum(np.bincount(inverse, minlength=len(blocks)))])
+        for start in range(0, len(blocks), _KEPT):
+            end = min(start + _KEPT, len(blocks))
+            owners, ranks = self._some_blocks(blocks[start:end])
+            rows = order[edges[start] : edges[end]]
+            at = (inverse[rows] - start, k[rows] % _TICKETS)
+            surname[rows], holder[rows] = owners[at], ranks[at]
+        given, turn = np.empty_like(k), np.empty_like(k)
+        first = 0
+        for code, label in enumerate(LISTS):
+            rows = np.flatnonzero(lists == code)
+            if len(rows):
+                ranked, lengths = self._order(label)
+                s, j = surname[rows], holder[rows]
+                given[rows] = first + ranked[s, j % lengths[s]]
+                turn[rows] = j // lengths[s]
+            first += len(self._given[label])
+        return NameCodes(given, surname, turn)
 
     def _order(self, label: NameList) -> tuple[Indexes, Indexes]:
         if label not in self._orders:
             self._orders[label] = _orders(self._key, LISTS.index(label), self._surnames, self._weights[label])
         return self._orders[label]
 
-    def _block(self, block: int) -> tuple[Indexes, Indexes]:
-        """Surname of each place in a block, and which holder of it that place is, counted over all blocks."""
-        if block not in self._blocks:
-            if len(self._blocks) >= _KEPT:
-                self._blocks.clear()
-            key: Words = mix(np.array([block + 1], dtype=np.uint64) ^ np.uint64(self._key))
-            owner = self._owner[permute(np.arange(_TICKETS, dtype=np.int64), _TICKETS, int(key[0]))]
-            order = np.argsort(owner, kind="stable")
-            rank = np.empty_like(owner)
-            rank[order] = np.arange(_TICKETS) - self._starts[owner[order]]
-            self._blocks[block] = (owner, block * self._held[owner] + rank)
-        return self._blocks[block]
+    def _some_blocks(self, blocks: Indexes) -> tuple[Indexes, Indexes]:
+        """Surname of each place in some blocks, and which holder of it that place is, counted over all blocks.
+
+        Both (blocks, tickets). A few blocks are kept, for people who are made one at a time.
+        """
+        if len(blocks) > _FEW:
+            return self._make_blocks(blocks)
+        for block in blocks.tolist():
+            if block not in self._blocks:
+                if len(self._blocks) >= _KEPT:
+                    self._blocks.clear()
+                owners, ranks = self._make_blocks(np.array([block], dtype=np.int64))
+                self._blocks[block] = (owners[0], ranks[0])
+        kept = [self._blocks[block] for block in blocks.tolist()]
+        return np.stack([own for own, _ in kept]), np.stack([ranks for _, ranks in kept])
+
+    def _make_blocks(self, blocks: Indexes) -> tuple[Indexes, Indexes]:
+        keys: Words = mix((blocks + 1).astype(np.uint64) ^ np.uint64(self._key))
+        places = np.tile(np.arange(_TICKETS, dtype=np.int64), len(blocks))
+        owner = self._owner[permute(places, _TICKETS, np.repeat(keys, _TICKETS))].reshape(-1, _TICKETS)
+        order = np.argsort(owner, axis=1, kind="stable")
+        rank = np.empty_like(owner)
+        sorted_owner = np.take_along_axis(owner, order, axis=1)
+        np.put_along_axis(rank, order, np.arange(_TICKETS) - self._starts[sorted_owner], axis=1)
+        return owner, blocks[:, None] * self._held[owner] + rank
 
 
-def _middle(turn: int) -> str:
+def initials(turn: int) -> str:
     """'' for the first round, then `A. ` … `Z. `, then two initials, and so on."""
     letters = ""
     while turn > 0:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from personae.core import InputError, Persona, SchemaError, replace_file
+from personae.core import InputError, Persona, SchemaError, StorageError, replace_file
 from personae.creation._documents import compose_yaml, read_text, shipped, yaml_error
 
 if TYPE_CHECKING:
+    from personae.creation._fitted import PopulationFit
+    from personae.creation._parts import Part, PeopleFormat
     from personae.creation._population import Population
 
 FileKind = Literal["jsonl", "json", "yaml"]
@@ -67,45 +71,107 @@ def save_people(people: Iterable[Persona], path: str | Path) -> Path:
     return target
 
 
-def write_population(population: Population, out_dir: str | Path) -> Path:
-    """Write `people.jsonl`, `fit.json` and `recipe.yaml` into a folder, each file whole or not.
+def write_population(
+    population: Population,
+    out_dir: str | Path,
+    *,
+    format: PeopleFormat = "jsonl",  # noqa: A002 - the word people use
+    part: int | None = None,
+    shards: tuple[int, int] = (0, 1),
+) -> Path:
+    """Write the people, `fit.json` and `recipe.yaml` into a folder. A run that was killed goes on where it stopped.
 
-    The recipe names n and seed as drawn; the fit counts the people as written. The same call writes the same bytes.
+    The recipe names n and seed as drawn; the fit counts the people as written and holds the digest of their content.
+    The same call writes the same bytes.
+
+    Args:
+        population: whom to write.
+        out_dir: the folder; missing ones are made.
+        format: `jsonl`, whole Personas in `people.jsonl`; or `parquet`, columns (with names) in `people/part-…`.
+        part: people per part, a multiple of 1,024; parts are what a resumed run keeps.
+        shards: (i, m): write every m-th part only, beginning with the i-th. The fit is written by the call that finds
+            all parts there.
 
     Raises:
+        InputError: parts of another population are in the folder, a bad part size or shard.
         StorageError: the folder or a file cannot be written.
     """
-    folder = Path(out_dir)
-    fitted = population.recipe.fitted.report
+    from personae.creation._parts import Shard, digest_jsonl, plan_parts, write_parts
+
+    folder, shard = Path(out_dir), Shard(*shards)
+    if format not in {"jsonl", "parquet"}:
+        raise InputError(f"format {format!r}, expected 'jsonl' or 'parquet'.")
+    whole = folder / "people.jsonl"
+    if format == "jsonl" and (done := _finished(population, folder)) and done == digest_jsonl(whole):
+        return folder
+    parts = plan_parts(population, folder / ("people" if format == "parquet" else "people.parts"), format, part)
+    write_parts(population, parts, format, shard)
+    try:
+        _finish(population, folder, parts, format)
+    except (FileNotFoundError, StorageError):
+        if shard.of == 1 or not whole.exists():  # else another shard was faster and has put the parts together
+            raise
+    return folder
+
+
+def _finish(population: Population, folder: Path, parts: list[Part], kind: PeopleFormat) -> None:
+    """Once all parts are there: the recipe, the fit of the people as written, and for JSONL the one file."""
+    from personae.creation._parts import digest_parts, merge_jsonl, part_codes, part_people
+
+    digest = digest_parts(population, parts, kind)
+    if digest is None:
+        return
     as_drawn = population.recipe.model_copy(update={"n": population.n, "seed": population.seed})
     replace_file(folder / "recipe.yaml", [as_drawn.to_yaml().encode()])
-    save_people(population, folder / "people.jsonl")
-    fit = population.fit(population)
-    body = {
+    if kind == "jsonl":
+        fit = population.fit(part_people(parts))
+        merge_jsonl(parts, folder / "people.jsonl")
+    else:
+        fit = population.fit_codes(*part_codes(population, parts))
+    body = {**fit_record(population, fit), "format": kind, "digest": digest}
+    replace_file(folder / "fit.json", [json.dumps(body, ensure_ascii=False, indent=1).encode(), b"\n"])
+
+
+def _finished(population: Population, folder: Path) -> str | None:
+    """The digest that `fit.json` of this very population holds."""
+    try:
+        body = json.loads((folder / "fit.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    same = isinstance(body, dict) and (body.get("recipe"), body.get("n"), body.get("seed"), body.get("format")) == (
+        population.hash, population.n, population.seed, "jsonl",
+    )  # fmt: skip
+    return body.get("digest") if same else None
+
+
+def fit_record(population: Population, fit: PopulationFit) -> dict[str, Any]:
+    """What `fit.json` says: how the joint distribution meets the margins, and how the people meet them."""
+    recipe, fitted = population.recipe, population.recipe.fitted.report
+    return {
         "recipe": population.hash,
-        "name": population.recipe.name,
-        "source": population.recipe.source,
-        "licence": population.recipe.licence,
-        "note": population.recipe.note,
-        "traits": population.recipe.traits.note if population.recipe.traits else None,
+        "name": recipe.name,
+        "source": recipe.source,
+        "licence": recipe.licence,
+        "note": recipe.note,
+        "traits": recipe.traits.note if recipe.traits else None,
         "n": population.n,
         "seed": population.seed,
         "synthetic": True,
+        "rarity": recipe.rarity,
+        "strata": recipe.strata.model_dump(mode="json") if recipe.strata else None,
         "hard_quotas_exact": fit.hard_exact,
         "distance": fit.distance,
         "unknown": fit.unknown,
-        "joint": {
-            "cells": fitted.cells,
-            "forbidden": fitted.forbidden,
-            "rounds": fitted.rounds,
-            "converged": fitted.converged,
-            "residual": fitted.residual,
-            "worst": fitted.worst,
-        },
+        "measures": {name: _finite(asdict(m)) for name, m in fit.measures.items()},
+        "weighted": {name: _finite(asdict(m)) for name, m in fit.weighted.items()},
+        "joint": asdict(fitted),
         "rows": [row.model_dump(mode="json") for row in fit.rows],
     }
-    replace_file(folder / "fit.json", [json.dumps(body, ensure_ascii=False, indent=1).encode(), b"\n"])
-    return folder
+
+
+def _finite(values: dict[str, float]) -> dict[str, float | None]:
+    """JSON knows no infinity: null stands for what cannot be said as a number."""
+    return {key: value if math.isfinite(value) else None for key, value in values.items()}
 
 
 def _kind(path: Path) -> FileKind:

@@ -2,50 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from personae.core import DOMAINS, FitRow, Goal, InputError, Persona, Provenance, RecipeError, derive_seed, plain
+from personae.core import DOMAINS, Goal, InputError, Persona, Provenance, RecipeError, derive_seed, plain
 from personae.creation._checks import naming_variable
+from personae.creation._design import SampleDesign, sample_design
 from personae.creation._draws import Floats, Indexes, normals, permute, pick, uniforms
 from personae.creation._fit import category_mask
+from personae.creation._fitted import PopulationFit, compare_with_recipe
 from personae.creation._load import load_recipe
-from personae.creation._names import NameBook, NameList, list_of
+from personae.creation._names import LISTS, NameBook, initials, list_of
 from personae.creation._paths import leaf_kind, place, place_words
 from personae.creation._quota import CountTable, count_people
-from personae.creation._recipe import Recipe
+from personae.creation._recipe import Recipe, Strata
 from personae.creation._rules import Rule, Violation
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _CHUNK: Final = 1024
+_BATCH: Final = 65_536
 _TRAIT_LANES: Final = 6  # five normals need three pairs of uniforms
 
 
-@dataclass(frozen=True, slots=True)
-class PopulationFit:
-    """How the people compare with the recipe.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Coded:
+    """A column of words as indexes into the words."""
 
-    `distance` is the total variation distance per margin: half the summed absolute difference of shares, 0 to 1.
-    `unknown` counts people whose value for a margin could not be read (they are in no cell).
-    """
-
-    rows: tuple[FitRow, ...]
-    distance: dict[str, float]
-    unknown: dict[str, int]
-    people: int
-
-    @property
-    def hard_exact(self) -> bool:
-        """Whether every hard quota has exactly its people."""
-        return all(row.count == round(row.target_count) for row in self.rows if row.hard)
+    codes: NDArray[Any]
+    words: tuple[str, ...]
 
 
 class Population(Sequence[Persona]):
@@ -58,6 +51,8 @@ class Population(Sequence[Persona]):
         recipe: a recipe, the name of a shipped one, or the path of a YAML file.
         n: how many people; default: the recipe's.
         seed: root seed; default: the recipe's.
+        rarity: temperature of the draw, see `Recipe`; default: the recipe's.
+        strata: allocation of the sample, see `Strata`; default: the recipe's.
 
     Raises:
         RecipeError: the recipe cannot be met.
@@ -68,8 +63,17 @@ class Population(Sequence[Persona]):
         True
     """
 
-    def __init__(self, recipe: Recipe | str | Path, n: int | None = None, seed: int | None = None) -> None:
-        self.recipe: Final = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    def __init__(
+        self,
+        recipe: Recipe | str | Path,
+        n: int | None = None,
+        seed: int | None = None,
+        *,
+        rarity: float | None = None,
+        strata: Strata | Mapping[str, Any] | None = None,
+    ) -> None:
+        loaded = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+        self.recipe: Final = _designed(loaded, rarity, strata)
         self.n: Final = self.recipe.n if n is None else n
         self.seed: Final = self.recipe.seed if seed is None else seed
         if self.n < 1 or self.seed < 0:
@@ -81,9 +85,22 @@ class Population(Sequence[Persona]):
         self._shuffle = derive_seed(self.seed, self.hash, "permutation", self.n)
 
     @cached_property
+    def design(self) -> SampleDesign:
+        """The shares people are drawn from: those of the population, or those that rarity and strata make of them."""
+        return sample_design(self.recipe, self.recipe.fitted)
+
+    @cached_property
     def counts(self) -> CountTable:
-        """People per cell, and the integer quotas of the hard margins."""
-        return count_people(self.recipe, self.recipe.fitted, self.n, self.seed)
+        """People per cell, and the integer quotas of the hard margins (and strata)."""
+        return count_people(self.recipe, self.design.table, self.n, self.seed, hard=self.design.hard)
+
+    @cached_property
+    def cell_weights(self) -> Floats | None:
+        """Weight of the people in each occupied cell, mean 1 over the people; None when everybody weighs 1."""
+        if self.design.ratio is None:
+            return None
+        ratio = self.design.ratio[self.counts.cells]
+        return ratio / (float((ratio * self.counts.counts).sum()) / self.n)
 
     @cached_property
     def _ends(self) -> Indexes:
@@ -127,38 +144,58 @@ class Population(Sequence[Persona]):
         return {name: labels[name][code] for name, code in zip(self.recipe.variables, codes, strict=True)}
 
     def columns(
-        self, ks: Iterable[int] | None = None, *, attempt: int = 0, details: bool = True
+        self, ks: Iterable[int] | None = None, *, attempt: int = 0, details: bool = True, names: bool = False
     ) -> dict[str, NDArray[Any]]:
         """People in bulk: one array per column, in the order of `ks` (default: everybody).
 
-        Columns are `k`, the category of each variable under its name, and with `details` what is drawn inside the
-        cell under its persona path: whole numbers of binned variables, places, the five T-scores. The same values as
-        `person` gives, without making a Persona.
+        Columns are `k`, the category of each variable under its name, `weight` when people have weights, with `details`
+        what is drawn inside the cell under its persona path (whole numbers of binned variables, places, the five
+        T-scores), and with `names` their names. The same values as `person` gives, without making a Persona.
         """
-        chosen = self._chosen(ks)
-        codes = self._codes(chosen)
-        out: dict[str, NDArray[Any]] = {"k": chosen}
-        for column, (name, labels) in enumerate(self.recipe.labels.items()):
-            out[name] = np.array(labels)[codes[:, column]]
-        if details:
-            out |= self._details(chosen, codes, attempt)
+        out: dict[str, NDArray[Any]] = {}
+        for name, column in self._bulk(self._chosen(ks), attempt, details=details, names=names).items():
+            out[name] = np.array(column.words)[column.codes] if isinstance(column, _Coded) else column
+        if names:
+            turns = out.pop("names.turn")
+            middle = np.array([f" {initials(turn)}" for turn in range(int(turns.max(initial=0)) + 1)])
+            out["names.full"] = np.char.add(np.char.add(out["names.given"], middle[turns]), out["names.family"])
         return out
 
-    def arrow(self, ks: Iterable[int] | None = None, *, attempt: int = 0, details: bool = True) -> pa.Table:
-        """`columns` as an Arrow table; categories are dictionary-encoded."""
+    def arrow(
+        self, ks: Iterable[int] | None = None, *, attempt: int = 0, details: bool = True, names: bool = False
+    ) -> pa.Table:
+        """`columns` as an Arrow table; words that repeat are dictionary-encoded."""
         import pyarrow as pa
 
         chosen = self._chosen(ks)
-        codes = self._codes(chosen)
-        arrays: dict[str, Any] = {"k": pa.array(chosen)}
-        for column, (name, labels) in enumerate(self.recipe.labels.items()):
-            arrays[name] = pa.DictionaryArray.from_arrays(
-                pa.array(codes[:, column], type=pa.int16()), pa.array(list(labels))
+        cuts = range(0, max(len(chosen), 1), _BATCH)
+        return pa.Table.from_batches(
+            [self._batch(chosen[cut : cut + _BATCH], attempt, details=details, names=names) for cut in cuts]
+        )
+
+    def batches(
+        self,
+        size: int = 65_536,
+        *,
+        start: int = 0,
+        stop: int | None = None,
+        attempt: int = 0,
+        details: bool = True,
+        names: bool = True,
+    ) -> Iterator[pa.RecordBatch]:
+        """People `start` to `stop` - 1 as Arrow record batches of `size`, in order and in constant memory.
+
+        Raises:
+            InputError: a size below 1, or a range outside 0 … n.
+        """
+        end = self.n if stop is None else stop
+        if size < 1 or not 0 <= start <= end <= self.n:
+            raise InputError(
+                f"batches: size {size}, people {start} to {end}; expected at least 1, within 0 to {self.n}."
             )
-        if details:
-            for name, values in self._details(chosen, codes, attempt).items():
-                arrays[name] = pa.array(values)
-        return pa.table(arrays)
+        for cut in range(start, end, size):
+            ks = np.arange(cut, min(cut + size, end), dtype=np.int64)
+            yield self._batch(ks, attempt, details=details, names=names)
 
     def fit(self, persons: Iterable[Persona] | None = None, *, unit: str = "population") -> PopulationFit:
         """Compare people with the margins of the recipe.
@@ -172,34 +209,19 @@ class Population(Sequence[Persona]):
             One row per cell of each margin; hard margins carry their integer quota as target.
         """
         if persons is None:
-            codes = self.recipe.fitted.codes[self.counts.cells].astype(np.int64)
-            weights = self.counts.counts
-        else:
-            codes = np.array([self._read(p) for p in persons], dtype=np.int64).reshape(-1, len(self.recipe.variables))
-            weights = np.ones(len(codes), dtype=np.int64)
-        people = int(weights.sum())
-        position = {name: c for c, name in enumerate(self.recipe.variables)}
-        rows: list[FitRow] = []
-        distance: dict[str, float] = {}
-        unknown: dict[str, int] = {}
-        for margin in self.recipe.margins:
-            own = codes[:, [position[v] for v in margin.vars]]
-            known = (own >= 0).all(axis=1)
-            flat = np.zeros(len(own), dtype=np.int64)
-            for column, name in enumerate(margin.vars):
-                flat = flat * len(self.recipe.labels[name]) + own[:, column]
-            shares = self.recipe.shares(margin)
-            found = np.bincount(flat[known], weights=weights[known], minlength=len(shares)).astype(np.int64)
-            unknown[margin.name] = int(weights[~known].sum())
-            distance[margin.name] = float(np.abs(found / max(people, 1) - shares).sum() / 2)
-            quota = self.counts.quotas.get(margin.name) if margin.hard else None
-            targets = quota if quota is not None else shares * self.n
-            rows += [
-                FitRow(unit=unit, margin=margin.name, cell=cell, target_share=float(shares[c]),
-                       target_count=float(targets[c]), count=int(found[c]), hard=margin.hard)
-                for c, cell in enumerate(self.recipe.cells(margin.vars))
-            ]  # fmt: skip
-        return PopulationFit(tuple(rows), distance, unknown, people)
+            codes = self.design.table.codes[self.counts.cells].astype(np.int64)
+            return self.fit_codes(codes, self.counts.counts, self.cell_weights, unit=unit)
+        codes, weights = self._read_all(persons)
+        return self.fit_codes(codes, np.ones(len(codes), dtype=np.int64), weights, unit=unit)
+
+    def fit_codes(
+        self, codes: Indexes, counts: Indexes, weights: Floats | None = None, *, unit: str = "population"
+    ) -> PopulationFit:
+        """`fit` of people given as rows of category codes (-1: unknown), people per row, and their weights."""
+        return compare_with_recipe(
+            self.recipe, codes, counts, weights,
+            n=self.n, quotas=self.counts.quotas, strata=self.design.strata, unit=unit,
+        )  # fmt: skip
 
     def check(self, person: Persona) -> tuple[Violation, ...]:
         """Rules of the recipe that a finished person breaks (by the categories their values fall into)."""
@@ -256,25 +278,70 @@ class Population(Sequence[Persona]):
             raise InputError(f"columns: people {int(chosen.min())} to {int(chosen.max())}, expected 0 to {self.n - 1}.")
         return chosen
 
-    def _codes(self, ks: Indexes) -> NDArray[np.int16]:
-        slots = permute(ks, self.n, self._shuffle)
-        return self.recipe.fitted.codes[self.counts.cells[np.searchsorted(self._ends, slots, side="right")]]
+    def _occupied(self, ks: Indexes) -> Indexes:
+        """Which of the occupied cells each person stands in."""
+        return np.searchsorted(self._ends, permute(ks, self.n, self._shuffle), side="right")
 
-    def _details(self, ks: Indexes, codes: NDArray[np.int16], attempt: int) -> dict[str, NDArray[Any]]:
+    def _codes(self, ks: Indexes) -> NDArray[np.int16]:
+        return self.design.table.codes[self.counts.cells[self._occupied(ks)]]
+
+    def _weights(self, ks: Indexes) -> Floats | None:
+        return None if self.cell_weights is None else self.cell_weights[self._occupied(ks)]
+
+    def _bulk(self, ks: Indexes, attempt: int, *, details: bool, names: bool) -> dict[str, NDArray[Any] | _Coded]:
+        occupied = self._occupied(ks)
+        codes = self.design.table.codes[self.counts.cells[occupied]]
+        out: dict[str, NDArray[Any] | _Coded] = {"k": ks}
+        for column, (name, labels) in enumerate(self.recipe.labels.items()):
+            out[name] = _Coded(codes[:, column], labels)
+        if self.cell_weights is not None:
+            out["weight"] = self.cell_weights[occupied]
+        if details:
+            out |= self._details(ks, codes, attempt)
+        if names:
+            called = self._names.codes(ks, self._lists[self._column(codes, self._naming_column)])
+            out["names.given"] = _Coded(called.given.astype(np.int32), self._names.given_words)
+            out["names.family"] = _Coded(called.family.astype(np.int32), self._names.family_words)
+            out["names.turn"] = called.turn
+        return out
+
+    def _batch(self, ks: Indexes, attempt: int, *, details: bool, names: bool) -> pa.RecordBatch:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        arrays: dict[str, Any] = {}
+        for name, column in self._bulk(ks, attempt, details=details, names=names).items():
+            if isinstance(column, _Coded):
+                arrays[name] = pa.DictionaryArray.from_arrays(pa.array(column.codes), pa.array(list(column.words)))
+            else:
+                arrays[name] = pa.array(column)
+        if names:
+            turns: Any = arrays.pop("names.turn")
+            words = [initials(turn) for turn in range((pc.max(turns).as_py() or 0) + 1)]
+            middle = pa.array(words, type=pa.string()).take(turns)
+            family = pc.binary_join_element_wise(middle, arrays["names.family"].dictionary_decode(), "")
+            arrays["names.full"] = pc.binary_join_element_wise(arrays["names.given"].dictionary_decode(), family, " ")
+        return pa.RecordBatch.from_pydict(arrays)
+
+    def _details(self, ks: Indexes, codes: NDArray[np.int16], attempt: int) -> dict[str, NDArray[Any] | _Coded]:
         draws = uniforms(self._draws, ks, attempt, _TRAIT_LANES + 1 + len(self._numeric))
         variables = list(self.recipe.variables.values())
-        out: dict[str, NDArray[Any]] = {}
+        out: dict[str, NDArray[Any] | _Coded] = {}
+        ages: NDArray[Any] | None = None
         for lane, (column, path) in enumerate(self._numeric.items()):
             low, high = np.array(list(variables[column].bins.values()), dtype=np.int64).T
             code = codes[:, column]
             width = (high - low + 1)[code]
-            out[path] = low[code] + np.floor(draws[:, _TRAIT_LANES + 1 + lane] * width).astype(np.int64)
+            out[path] = drawn = low[code] + np.floor(draws[:, _TRAIT_LANES + 1 + lane] * width).astype(np.int64)
+            ages = drawn if path == "social.age" else ages
         if self.recipe.places:
             weights = np.array(list(self.recipe.places.values()))
-            out["social.residence"] = np.array(list(self.recipe.places))[pick(draws[:, _TRAIT_LANES], weights)]
+            where = pick(draws[:, _TRAIT_LANES], weights).astype(np.int32)
+            out["social.residence"] = _Coded(where, tuple(self.recipe.places))
         if self.recipe.traits is not None:
+            years = np.full(len(ks), np.nan) if ages is None else ages.astype(np.float64)
             scores = self.recipe.traits.scores(
-                self._female(codes), self._age(out, len(ks)), normals(draws[:, :_TRAIT_LANES])[:, : len(DOMAINS)]
+                self._female(codes), years, normals(draws[:, :_TRAIT_LANES])[:, : len(DOMAINS)]
             )
             out |= {f"personal.big_five.{d}": scores[:, c] for c, d in enumerate(DOMAINS)}
         return out
@@ -288,13 +355,13 @@ class Population(Sequence[Persona]):
         values = np.array([meaning[list_of(label)] for label in self.recipe.labels[by_path]])
         return values[codes[:, self._position(by_path)]]
 
-    @staticmethod
-    def _age(details: dict[str, NDArray[Any]], rows: int) -> Floats:
-        return details["social.age"].astype(np.float64) if "social.age" in details else np.full(rows, np.nan)
-
     def _people(self, ks: Indexes, attempt: int = 0) -> Iterator[Persona]:
         codes = self._codes(ks)
-        details = {path: column.tolist() for path, column in self._details(ks, codes, attempt).items()}
+        weights = self._weights(ks)
+        details: dict[str, list[Any]] = {
+            path: [column.words[c] for c in column.codes.tolist()] if isinstance(column, _Coded) else column.tolist()
+            for path, column in self._details(ks, codes, attempt).items()
+        }
         variables = self.recipe.variables
         labels = [variable.labels for variable in variables.values()]
         written = [
@@ -302,11 +369,8 @@ class Population(Sequence[Persona]):
             for c, v in enumerate(variables.values())
             if v.path is not None and c not in self._numeric
         ]
-        chooser = None if self._naming is None else self._position(self._naming)
-        lists: list[NameList] = [
-            list_of(labels[chooser][c]) if chooser is not None else "neutral" for c in self._column(codes, chooser)
-        ]
-        called = self._names.names(ks, lists)
+        lists = self._lists[self._column(codes, self._naming_column)]
+        called = self._names.names(ks, [LISTS[c] for c in lists.tolist()])
         issues = self._issues(codes)
         for row, (k, own) in enumerate(zip(ks.tolist(), codes.tolist(), strict=True)):
             name = called[row]
@@ -322,18 +386,41 @@ class Population(Sequence[Persona]):
             if self.recipe.traits is not None:
                 body["personal"]["big_five"]["norm"] = self.recipe.traits.norm
             cell = {n: labels[c][own[c]] for c, n in enumerate(variables)}
-            body["provenance"] = self._provenance(k, attempt, cell, issues[row])
+            weight = None if weights is None else float(weights[row])
+            body["provenance"] = self._provenance(k, attempt, cell, issues[row], weight)
             yield Persona.model_validate(body)
 
-    @staticmethod
-    def _column(codes: NDArray[np.int16], column: int | None) -> list[int]:
-        return [0] * len(codes) if column is None else codes[:, column].tolist()
+    @cached_property
+    def _naming_column(self) -> int | None:
+        return None if self._naming is None else self._position(self._naming)
 
-    def _provenance(self, k: int, attempt: int, cell: dict[str, str], issues: tuple[str, ...]) -> Provenance:
+    @cached_property
+    def _lists(self) -> Indexes:
+        """Given-name list (an index into `LISTS`) of each category of the naming variable."""
+        words = ("neutral",) if self._naming is None else [list_of(v) for v in self.recipe.labels[self._naming]]
+        return np.array([LISTS.index(word) for word in words], dtype=np.int64)
+
+    @staticmethod
+    def _column(codes: NDArray[np.int16], column: int | None) -> NDArray[Any]:
+        return np.zeros(len(codes), dtype=np.int64) if column is None else codes[:, column]
+
+    def _provenance(
+        self, k: int, attempt: int, cell: dict[str, str], issues: tuple[str, ...], weight: float | None
+    ) -> Provenance:
         return Provenance(
-            recipe=self.hash, n=self.n, seed=self.seed, k=k, attempt=attempt, cell=cell, issues=issues,
+            recipe=self.hash, n=self.n, seed=self.seed, k=k, attempt=attempt, cell=cell, issues=issues, weight=weight,
             generator=f"recipe {self.recipe.name}", licence=self.recipe.licence,
         )  # fmt: skip
+
+    def _read_all(self, persons: Iterable[Persona]) -> tuple[NDArray[np.int64], Floats | None]:
+        """Category codes and weights of finished people, a thousand at a time; no weights when nobody has one."""
+        codes, weights = [np.zeros((0, len(self.recipe.variables)), dtype=np.int16)], [np.zeros(0)]
+        stream = iter(persons)
+        while some := list(islice(stream, _CHUNK)):
+            codes.append(np.array([self._read(p) for p in some], dtype=np.int16))
+            weights.append(np.array([1.0 if (w := p.provenance.weight) is None else w for p in some]))
+        own = np.concatenate(weights)
+        return np.concatenate(codes).astype(np.int64), None if (own == 1).all() else own
 
     def _read(self, person: Persona) -> list[int]:
         """Category code of each variable as the person states it; -1 where it cannot be told."""
@@ -360,6 +447,19 @@ def _states(stated: object, words: str | None) -> bool:
     if isinstance(stated, (tuple, list)):
         return any(plain(item.text if isinstance(item, Goal) else item) == words for item in stated)
     return stated == words
+
+
+def _designed(recipe: Recipe, rarity: float | None, strata: Strata | Mapping[str, Any] | None) -> Recipe:
+    """The recipe with another rarity or other strata, checked; the fit does not depend on them and is kept."""
+    if rarity is None and strata is None:
+        return recipe
+    body = {name: getattr(recipe, name) for name in Recipe.model_fields}
+    body |= {} if rarity is None else {"rarity": rarity}
+    body |= {} if strata is None else {"strata": strata}
+    out = Recipe.of(body, where=f"population of {recipe.name!r}")
+    if "fitted" in recipe.__dict__:
+        out.__dict__["fitted"] = recipe.fitted
+    return out
 
 
 def create_people(recipe: Recipe | str | Path, n: int | None = None, seed: int | None = None) -> Population:

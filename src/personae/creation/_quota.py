@@ -7,6 +7,7 @@ then improved by replacing single people inside their quota cell (combinatorial 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,20 +49,35 @@ def largest_remainder(shares: Floats, n: int) -> Indexes:
     return out
 
 
-def count_people(recipe: Recipe, table: FittedTable, n: int, seed: int) -> CountTable:
-    """Integer counts of all cells for `n` people.
+def count_people(
+    recipe: Recipe, table: FittedTable, n: int, seed: int, *, hard: Sequence[Margin] | None = None
+) -> CountTable:
+    """Integer counts of all cells for `n` people drawn from the shares of `table`.
 
     Hard margins get their largest-remainder counts; where several of them cannot all have those, every count is the
     floor or ceiling of its share of `n`. `seed` decides which of the cells inside a quota get people, never the quotas.
 
+    Args:
+        recipe: whose margins count.
+        table: cells and the shares people are drawn from.
+        n: how many people.
+        seed: root seed.
+        hard: margins to be met exactly; default: those of the recipe. Others are brought near to the recipe's shares,
+            or, when people are drawn from other shares than those, to the shares of `table`.
+
     Raises:
         RecipeError: no table of whole people meets the hard margins; cells and gaps are named.
     """
-    hard = [m for m in recipe.margins if m.hard]
+    own = recipe.rarity == 1 and recipe.strata is None and not table.report.soft
+    hard = [m for m in recipe.margins if m.hard] if hard is None else list(hard)
     block, block_counts, quotas = _blocks(recipe, table, hard, n)
     rng = derive_rng(seed, recipe.hash, "cells", n)
     counts = _fill(table.shares, block, block_counts, rng)
-    soft = [(table.index(recipe, m.vars), recipe.shares(m) * n) for m in recipe.margins if not m.hard]
+    soft: list[tuple[Indexes, Floats]] = []
+    for margin in recipe.margins:
+        if not margin.hard:
+            index, wanted = table.index(recipe, margin.vars), recipe.shares(margin)
+            soft.append((index, (wanted if own else totals(index, table.shares, len(wanted))) * n))
     named = {v for m in hard for v in m.vars} | {m.vars[0] for m in recipe.margins if len(m.vars) == 1}
     for name in table.names:
         if name not in named:

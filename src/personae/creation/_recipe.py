@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import numpy as np
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from personae.core import Frozen, RecipeError, UnknownKeyError, content_id
 from personae.creation._draws import Floats
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from personae.creation._fit import FittedTable
 
 Unit = Literal["share", "count"]
+Conflict = Literal["error", "soft"]
+Allocation = Literal["proportional", "equal"]
 SEPARATOR: Final = " | "
 SUM_TOLERANCE: Final = 1e-3
 """Shares may miss 1 by this much (rounding in print); they are then scaled to 1."""
@@ -63,6 +66,10 @@ class Margin(Frozen):
     """Shares (or counts) of the cells of one or more variables. `hard` makes them exact in every draw.
 
     Cells are written nested, `{female: {young: .2, old: .3}, …}`, or flat, `{"female | young": .2}`; one left out is 0.
+
+    Args:
+        weight: how strongly a soft fit holds on to it (λ, default 100); see `Recipe.conflict`.
+        tolerance: the most that a cell's share may be off after a soft fit; more is an error. None sets no limit.
     """
 
     vars: tuple[str, ...] = Field(min_length=1)
@@ -70,6 +77,8 @@ class Margin(Frozen):
     unit: Unit = "share"
     hard: bool = False
     source: str | None = None
+    weight: float | None = Field(default=None, gt=0, le=1e6, allow_inf_nan=False)
+    tolerance: float | None = Field(default=None, ge=0, le=1)
 
     @model_validator(mode="before")
     @classmethod
@@ -122,11 +131,19 @@ class SeedTable(Frozen):
         vars: the variables of the table.
         table: nested or flat cells with counts.
         rows: instead of `table`, records `[value, …, count]`.
+        seed_file: instead of `table`, in a recipe: a CSV or Parquet file of people, counted when the recipe is read,
+            with `columns`, `recode` and `weight` as for `seed_records`. Only the counts stay in the recipe.
+        smoothing: share of the independence table (product of the seed's own margins) mixed in, so that cells the seed
+            never saw can be filled; 0 keeps them empty.
+        records, dropped: how many rows of a file were counted and left out.
     """
 
     vars: tuple[str, ...] = Field(min_length=1)
     table: dict[str, float] = Field(min_length=1)
     source: str | None = None
+    smoothing: float = Field(default=0.0, ge=0, le=1)
+    records: int | None = Field(default=None, ge=0)
+    dropped: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="before")
     @classmethod
@@ -144,6 +161,29 @@ class SeedTable(Frozen):
         return _with_flat_table(data, "seed_table")
 
 
+class Strata(Frozen):
+    """How a sample is spread over strata, whatever their share of the population; `weight` makes up for it.
+
+    Args:
+        vars: the variables whose combinations are the strata.
+        allocation: `proportional` (the fitted shares, exact to one person), `equal`, or {cell: share of the sample}.
+    """
+
+    vars: tuple[str, ...] = Field(min_length=1)
+    allocation: Allocation | dict[str, float] = "proportional"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        names = (data["vars"],) if isinstance(data.get("vars"), str) else data.get("vars", ())
+        if not isinstance(data.get("allocation"), Mapping):
+            return {**data, "vars": names}
+        flat = _with_flat_table({"vars": names, "table": data["allocation"]}, "strata")
+        return {**data, "vars": flat["vars"], "allocation": flat["table"]}
+
+
 class Recipe(Frozen):
     """A population: variables, what their joint distribution must satisfy, and what else people are given.
 
@@ -155,6 +195,11 @@ class Recipe(Frozen):
         rules: combinations that cannot be (structural zeros); warnings end in `provenance.issues`.
         groups: named lists of values that rules may refer to as `@name`.
         seed_table: joint counts to start from.
+        conflict: what happens when margins cannot all be met: `error`, or `soft`, the joint distribution that trades
+            distance from the seed against distance from the soft margins (hard ones stay exact).
+        rarity: temperature of the draw: cells are drawn by share^(1/rarity), so above 1 rare people are commoner than
+            in the population; `provenance.weight` makes up for it.
+        strata: how the sample is spread over groups.
         traits: the Big Five model; null draws none.
         names: where names come from.
         places: {place: weight} for `social.residence`, drawn apart from everything else.
@@ -179,6 +224,9 @@ class Recipe(Frozen):
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     seed_table: SeedTable | None = None
+    conflict: Conflict = "error"
+    rarity: float = Field(default=1.0, gt=0, le=1000)
+    strata: Strata | None = None
     traits: TraitModel | None = Field(default_factory=TraitModel)
     names: NamesSpec = Field(default_factory=NamesSpec)
     places: dict[str, float] = Field(default_factory=dict)
@@ -186,9 +234,16 @@ class Recipe(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _groups(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and isinstance(data.get("groups"), Mapping):
-            return {**data, "rules": expand_groups(data.get("rules", ()), data["groups"], "rules")}
+    def _groups(cls, data: Any, info: ValidationInfo) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        if isinstance(data.get("groups"), Mapping):
+            data = {**data, "rules": expand_groups(data.get("rules", ()), data["groups"], "rules")}
+        if isinstance(data.get("seed_table"), Mapping) and "seed_file" in data["seed_table"]:
+            from personae.creation._seed import seed_from_file
+
+            folder = (info.context or {}).get("folder")
+            data = {**data, "seed_table": seed_from_file(data["seed_table"], data.get("variables"), folder)}
         return data
 
     @field_validator("places", mode="before")
@@ -206,14 +261,19 @@ class Recipe(Frozen):
         return self
 
     @classmethod
-    def of(cls, data: object, *, where: str = "recipe") -> Recipe:
+    def of(cls, data: object, *, where: str = "recipe", folder: Path | None = None) -> Recipe:
         """Read a recipe from a plain mapping, with errors a person can act on.
+
+        Args:
+            data: the mapping.
+            where: how errors call it.
+            folder: where files that it names are looked for.
 
         Raises:
             UnknownKeyError: an unknown key at any depth, with the nearest known one.
             RecipeError: one message that names every field that does not fit.
         """
-        return parse_document(cls, data, where=where)
+        return parse_document(cls, data, where=where, folder=folder)
 
     @cached_property
     def hash(self) -> str:
@@ -225,7 +285,12 @@ class Recipe(Frozen):
         body["variables"] = [[name, {**v, "bins": list(v["bins"].items())}] for name, v in body["variables"].items()]
         body["places"] = list(body["places"].items())
         for part in (*body["margins"], *body["conditionals"], *([body["seed_table"]] if self.seed_table else [])):
-            part.pop("source", None)
+            for key in ("source", "records", "dropped"):
+                part.pop(key, None)
+            for key, usual in (("weight", None), ("tolerance", None), ("smoothing", 0.0)):
+                if part.get(key) == usual:
+                    part.pop(key, None)
+        body |= self.model_dump(mode="json", include={"conflict", "rarity", "strata"}, exclude_defaults=True)
         for rule in body["rules"]:
             for key in ("hint", "owner"):
                 rule.pop(key, None)
@@ -273,7 +338,7 @@ class Recipe(Frozen):
         return yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=118)
 
 
-def parse_document(model: Any, data: object, *, where: str) -> Any:
+def parse_document(model: Any, data: object, *, where: str, folder: Path | None = None) -> Any:
     """Validate a user's document; unknown keys get a suggestion, everything else one list of problems.
 
     Raises:
@@ -283,7 +348,7 @@ def parse_document(model: Any, data: object, *, where: str) -> Any:
     if not isinstance(data, Mapping):
         raise RecipeError(f"{where}: got {type(data).__name__}, expected a mapping.", hint="See examples/recipes/.")
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context={"folder": folder})
     except ValidationError as cause:
         for item in cause.errors(include_url=False):
             if item["type"] == "extra_forbidden":

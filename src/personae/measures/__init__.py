@@ -10,6 +10,14 @@ from personae.measures._identity import (
     statement_measurements,
 )
 from personae.measures._make import Maker, adjusted
+from personae.measures._populations import (
+    AssociationMap,
+    PairComparison,
+    PopulationComparison,
+    VariableComparison,
+    association_map,
+    compare_populations,
+)
 from personae.measures._quality import audit_measurements, closing_rule_measurements, rejection_measurement
 from personae.measures._recoverability import recoverability_measurements
 from personae.measures._traits import (
@@ -24,14 +32,20 @@ from personae.measures._traits import (
 )
 
 __all__ = [
+    "AssociationMap",
     "Encode",
     "Maker",
+    "PairComparison",
+    "PopulationComparison",
     "Talk",
     "TraitTable",
+    "VariableComparison",
     "adjusted",
     "answers_by_person",
+    "association_map",
     "audit_measurements",
     "closing_rule_measurements",
+    "compare_populations",
     "dialogue_measurements",
     "domain_correlations",
     "drift_measurements",

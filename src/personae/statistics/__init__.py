@@ -57,6 +57,15 @@ from personae.statistics._reliability import (
 from personae.statistics._resampling import Statistic, bootstrap_interval, jackknife_interval
 from personae.statistics._results import Alternative, Estimate, Interval, PairedEstimate, TestResult
 from personae.statistics._retrieval import RetrievalEstimate, SilhouetteEstimate, silhouette, top_k_accuracy
+from personae.statistics._tables import (
+    association_matrix,
+    cell_z,
+    cramers_v,
+    max_cell_z,
+    pair_table,
+    srmse,
+    total_absolute_error,
+)
 from personae.statistics._worlds import WorldCount, flagged_bounds, worlds
 
 __all__ = [
@@ -78,15 +87,18 @@ __all__ = [
     "TestResult",
     "Weighting",
     "WorldCount",
+    "association_matrix",
     "auc",
     "benjamini_hochberg",
     "bootstrap_interval",
+    "cell_z",
     "classifier_scores",
     "cluster_means",
     "cohen_d",
     "cohen_kappa",
     "correlation",
     "correlation_interval",
+    "cramers_v",
     "cronbach_alpha",
     "earth_movers_distance",
     "entropy",
@@ -97,10 +109,12 @@ __all__ = [
     "jackknife_interval",
     "jensen_shannon_divergence",
     "matching_accuracy",
+    "max_cell_z",
     "mcdonald_omega",
     "mean_interval",
     "mean_reciprocal_rank",
     "minimum_detectable_effect",
+    "pair_table",
     "paired_interval",
     "permutation_test",
     "permutation_test_correlation",
@@ -115,7 +129,9 @@ __all__ = [
     "silhouette",
     "spearman_brown",
     "split_half",
+    "srmse",
     "top_k_accuracy",
+    "total_absolute_error",
     "total_variation_distance",
     "welch_t_test",
     "wilson_interval",
