@@ -16,8 +16,7 @@ from personae.creation._load import load_recipe, recipe_names
 from personae.creation._names import NameBook, NamesSpec, PersonName
 from personae.creation._parts import people_digest
 from personae.creation._people import load_gallery, load_people, save_people, write_population
-<<<<<<< HEAD
-from personae.creation._population import Population, PopulationFit, create_people
+from personae.creation._population import Population, create_people
 from personae.creation._profile import (
     SUBSETS,
     ProfileAnswers,
@@ -27,9 +26,6 @@ from personae.creation._profile import (
     load_profiles,
     subset_view,
 )
-=======
-from personae.creation._population import Population, create_people
->>>>>>> w-fit
 from personae.creation._quota import CountTable, largest_remainder
 from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Strata, Variable
 from personae.creation._rules import Match, Rule, Violation, check_fields, check_persona
@@ -64,11 +60,8 @@ __all__ = [
     "PersonName",
     "Population",
     "PopulationFit",
-<<<<<<< HEAD
     "ProfileAnswers",
-=======
     "Pull",
->>>>>>> w-fit
     "Recipe",
     "RejectionReport",
     "Rule",
@@ -77,11 +70,8 @@ __all__ = [
     "SchemaField",
     "SchemaSampler",
     "SeedTable",
-<<<<<<< HEAD
     "SocialIdentity",
-=======
     "Strata",
->>>>>>> w-fit
     "TraitModel",
     "Variable",
     "Violation",
