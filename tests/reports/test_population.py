@@ -5,7 +5,7 @@ from __future__ import annotations
 from personae.core import FitRow
 from personae.creation import load_gallery
 from personae.reports import (
-    MarginFit,
+    MarginRow,
     MatrixChart,
     Notice,
     Page,
@@ -44,8 +44,8 @@ def blocks(section: Section, kind: type) -> list:
 
 
 def test_a_missed_hard_quota_is_a_warning() -> None:
-    exact = MarginFit("sex x age", hard=True, exact=True, tae=0, srmse=0.0, max_z=0.0)
-    missed = MarginFit("sex x age", hard=True, exact=False, tae=2, srmse=0.2, max_z=1.1)
+    exact = MarginRow("sex x age", hard=True, exact=True, tae=0, srmse=0.0, max_z=0.0)
+    missed = MarginRow("sex x age", hard=True, exact=False, tae=2, srmse=0.2, max_z=1.1)
     assert blocks(fit_section(ROWS, [exact]), Notice) == []
     assert "sex x age" in blocks(fit_section(ROWS, [missed]), Notice)[0].text
 

@@ -42,6 +42,36 @@ def find_person(who: str | None, run: Path | None = None) -> Persona:
     return _fitting(who, load_gallery(), "the gallery")
 
 
+def find_people(where: str, *, n: int, seed: int) -> list[Persona]:
+    """Everybody in a people file, in a folder that `create` or a study wrote, or drawn from a recipe.
+
+    Args:
+        where: path, or the name of a shipped recipe.
+        n: people drawn where a recipe is named.
+        seed: likewise.
+
+    Raises:
+        InputError: nothing of the kind is there.
+    """
+    from personae.core import Persona, PersonaRow
+    from personae.creation import Population, load_people
+    from personae.runs import open_run
+
+    path = Path(where)
+    if path.is_dir():
+        if (path / "people.jsonl").is_file():
+            return list(load_people(path / "people.jsonl"))
+        with open_run(path) as run:
+            rows = sorted(run.rows(PersonaRow), key=lambda r: r.k)
+        return [Persona.parse(r.body) for r in rows if r.twin_of is None]
+    if path.suffix.lower() in {".yaml", ".yml"} and path.is_file():
+        is_recipe = any(line.startswith("variables:") for line in path.read_text("utf-8").splitlines())
+        return list(Population(path, n=n, seed=seed)) if is_recipe else list(load_people(path))
+    if path.is_file() or path.suffix.lower() in {".jsonl", ".json"}:
+        return list(load_people(path))
+    return list(Population(where, n=n, seed=seed))
+
+
 def _drawn(who: str, folder: Path) -> Persona:
     """A person of a run: its twins bear the same names and are found by content id alone."""
     from personae.core import InputError, Persona, PersonaRow

@@ -12,8 +12,9 @@ from personae.creation._craft import (
 from personae.creation._design import SampleDesign
 from personae.creation._fit import FitReport, FittedTable, MarginFit, Pull
 from personae.creation._fitted import MarginMeasures, PopulationFit
-from personae.creation._load import load_recipe, recipe_names
+from personae.creation._load import load_recipe, recipe_from_yaml, recipe_names
 from personae.creation._names import NameBook, NamesSpec, PersonName
+from personae.creation._override import with_quotas
 from personae.creation._parts import people_digest
 from personae.creation._people import load_gallery, load_people, save_people, write_population
 from personae.creation._population import Population, create_people
@@ -92,12 +93,14 @@ __all__ = [
     "load_recipe",
     "load_schema",
     "people_digest",
+    "recipe_from_yaml",
     "recipe_names",
     "save_people",
     "seed_records",
     "situate",
     "subset_view",
     "swapped_trait_twins",
+    "with_quotas",
     "write_population",
     "write_statements",
 ]

@@ -29,6 +29,15 @@ def load_recipe(source: str | Path) -> Recipe:
     return _read(text, where, Path(source).parent)  # never from memory: the file it names may have changed
 
 
+def recipe_from_yaml(text: str, *, where: str = "recipe") -> Recipe:
+    """A recipe out of YAML text (what `Recipe.to_yaml` writes), fitted.
+
+    Raises:
+        UnknownKeyError, RecipeError: as for `load_recipe`.
+    """
+    return _kept(text, where)
+
+
 @lru_cache(maxsize=8)
 def _kept(text: str, where: str) -> Recipe:
     return _read(text, where, None)

@@ -56,6 +56,7 @@ __all__ = [
     "likelihood_identity_measurements",
     "mean_correlation",
     "path_drift_measurements",
+    "people_columns",
     "recoverability_measurements",
     "recovery",
     "recovery_test",
@@ -66,4 +67,7 @@ __all__ = [
     "talks",
     "trait_measurements",
     "trait_table",
+    "written_measurements",
 ]
+from personae.measures._people_columns import people_columns
+from personae.measures._written import written_measurements

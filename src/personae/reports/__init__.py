@@ -30,9 +30,10 @@ from personae.reports._blocks import (
     Turn,
 )
 from personae.reports._conversations import conversations_section
+from personae.reports._create import comparison_page, population_page, population_sample
 from personae.reports._people import PromptOf, answers_section, people_section
 from personae.reports._population import (
-    MarginFit,
+    MarginRow,
     association_section,
     drawn_people_section,
     duplicates_section,
@@ -66,7 +67,7 @@ __all__ = [
     "IntervalChart",
     "KeyFacts",
     "LineChart",
-    "MarginFit",
+    "MarginRow",
     "MatrixChart",
     "MeasurementTable",
     "Notice",
@@ -85,6 +86,7 @@ __all__ = [
     "Turn",
     "answers_section",
     "association_section",
+    "comparison_page",
     "conversations_section",
     "cost_section",
     "drawn_people_section",
@@ -96,6 +98,8 @@ __all__ = [
     "map_section",
     "model_size",
     "people_section",
+    "population_page",
+    "population_sample",
     "power_section",
     "pyramid_block",
     "render_page",

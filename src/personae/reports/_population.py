@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +11,6 @@ from personae.core import FitRow, Persona, derive_rng
 from personae.reports._blocks import (
     Block,
     Cell,
-    Columns,
     DataTable,
     Fold,
     KeyFacts,
@@ -25,12 +25,14 @@ from personae.reports._blocks import (
 from personae.reports._people import leaf_text, margin_charts
 
 _WORST: Final = 12
+_FAR: Final = 0.2
+"""difference of Cramér's V that is darkest"""
 _FEMALE: Final = frozenset({"female", "woman", "women", "girl", "f"})
 _MALE: Final = frozenset({"male", "man", "men", "boy", "m"})
 
 
 @dataclass(frozen=True, slots=True)
-class MarginFit:
+class MarginRow:
     """One margin: total absolute error in people, SRMSE, largest cell z, and whether its quota is hard and met."""
 
     margin: str
@@ -41,7 +43,7 @@ class MarginFit:
     max_z: float
 
 
-def fit_section(rows: Sequence[FitRow], margins: Sequence[MarginFit], *, note: str = "") -> Section:
+def fit_section(rows: Sequence[FitRow], margins: Sequence[MarginRow], *, note: str = "") -> Section:
     """Every margin asked and drawn, with three measures of misfit each; hard quotas that are missed are a warning."""
     missed = [m.margin for m in margins if m.hard and not m.exact]
     blocks: list[Block] = []
@@ -99,6 +101,8 @@ def association_section(
     lead: str = "",
 ) -> Section:
     """What goes with what: Cramér's V of every pair of variables as drawn, in the reference, and the difference."""
+    drawn = _blank(drawn)
+    reference = None if reference is None else _blank(reference)
     blocks: list[Block] = [MatrixChart(names, names, drawn, "Associations of the people drawn", "Cramér's V", full=1.0)]
     if reference is not None:
         gap = [
@@ -107,9 +111,14 @@ def association_section(
         ]
         blocks += [
             MatrixChart(names, names, reference, f"Associations of the {reference_label}", "Cramér's V", full=1.0),
-            MatrixChart(names, names, gap, f"Drawn minus {reference_label}", "Difference of Cramér's V"),
+            MatrixChart(names, names, gap, f"Drawn minus {reference_label}", "Difference of Cramér's V", full=_FAR),
         ]
-    return Section("associations", "What goes with what", [Columns(blocks)], lead)
+    return Section("associations", "What goes with what", blocks, lead)
+
+
+def _blank(rows: Sequence[Sequence[float | None]]) -> list[list[float | None]]:
+    """NaN (no association can be computed) as a blank cell."""
+    return [[None if v is None or math.isnan(v) else v for v in row] for row in rows]
 
 
 def rules_section(rows: Sequence[tuple[str, str | None, str, int, str | None]], checked: int) -> Section:

@@ -7,7 +7,7 @@ from personae.studies._preview import Previewed, StagePreview, preview_study
 
 # isort: split
 # Built-in studies come last: they import what stands above, like any study outside.
-from personae.studies import demo, spasm, spectrum
+from personae.studies import demo, people, spasm, spectrum
 
 __all__ = [
     "Bench",
@@ -27,6 +27,7 @@ __all__ = [
     "export_folder",
     "opening_sections",
     "overview",
+    "people",
     "plan_of",
     "preview_study",
     "register",

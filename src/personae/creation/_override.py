@@ -1,0 +1,68 @@
+"""Quotas said on a command line: `sex: female=.6, male=.4` makes that margin hard, whatever the recipe says."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from personae.core import RecipeError, UnknownKeyError
+from personae.creation._recipe import SEPARATOR, SUM_TOLERANCE, Recipe
+
+_FORM: Final = "VARIABLE: VALUE=SHARE, VALUE=SHARE …  (two variables: 'sex x age: female | 18-29=.2, …')"
+_TIMES: Final = re.compile(r"\s+x\s+")
+
+
+def with_quotas(recipe: Recipe, quotas: Sequence[str]) -> Recipe:
+    """The recipe with these margins as hard quotas; margins of the same variables are replaced.
+
+    Other margins over these variables may now say something else: they become soft targets, and the fit says how far
+    they are off (`conflict: soft`).
+
+    Args:
+        recipe: what the quotas change.
+        quotas: each `VARIABLE: VALUE=SHARE, …`; shares sum to 1, or counts to anything above 1.
+
+    Raises:
+        RecipeError, UnknownKeyError: a quota that cannot be read, or that names something the recipe does not have.
+    """
+    if not quotas:
+        return recipe
+    margins: list[Any] = list(recipe.margins)
+    for text in quotas:
+        names, table = _parsed(recipe, text)
+        margins = [m for m in margins if (m["vars"] if isinstance(m, dict) else m.vars) != names]
+        unit = "share" if abs(math.fsum(table.values()) - 1) <= SUM_TOLERANCE else "count"
+        margins.append({"vars": names, "table": table, "unit": unit, "hard": True, "source": "asked for by quota"})
+    given = {tuple(m["vars"]) for m in margins if isinstance(m, dict)}
+    touched = {v for names in given for v in names}
+    kept = [
+        m if isinstance(m, dict) or not touched & set(m.vars) else m.model_copy(update={"hard": False}) for m in margins
+    ]
+    body = {name: getattr(recipe, name) for name in Recipe.model_fields}
+    return Recipe.of({**body, "margins": kept, "conflict": "soft"}, where=f"quotas for {recipe.name!r}")
+
+
+def _parsed(recipe: Recipe, text: str) -> tuple[tuple[str, ...], dict[str, float]]:
+    head, colon, rest = text.partition(":")
+    names = tuple(_TIMES.split(head.strip()))
+    if not colon or not rest.strip():
+        raise RecipeError(f"quota {text!r}: expected {_FORM}.", hint="Example: --quota 'sex: female=.6, male=.4'")
+    for name in names:
+        if name not in recipe.variables:
+            raise UnknownKeyError.of(name, recipe.variables, where=f"quota {text!r}")
+    known = set(recipe.cells(names))
+    table: dict[str, float] = {}
+    for part in rest.split(","):
+        cell, equals, share = part.rpartition("=")
+        cell = SEPARATOR.join(word.strip() for word in cell.split("|"))
+        if not equals:
+            raise RecipeError(f"quota {text!r}: {part.strip()!r} has no share.", hint=f"Expected {_FORM}.")
+        if cell not in known:
+            raise UnknownKeyError.of(cell, known, where=f"quota {text!r}")
+        try:
+            table[cell] = float(share)
+        except ValueError as error:
+            raise RecipeError(f"quota {text!r}: {share.strip()!r} is no number.", hint=f"Expected {_FORM}.") from error
+    return names, table
