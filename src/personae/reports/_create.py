@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from personae.core import FitRow, Measurement, Persona, derive_rng
-from personae.reports._blocks import BarChart, Block, DataTable, Fold, KeyFacts, Notice, Page, Prose, Section
+from personae.reports._blocks import BarChart, Block, Cell, DataTable, Fold, KeyFacts, Notice, Page, Prose, Section
 from personae.reports._population import (
     MarginRow,
     association_section,
@@ -118,7 +118,7 @@ def comparison_page(found: PopulationComparison, a: str, b: str) -> Page:
 def _what(population: Population) -> Section:
     recipe = population.recipe
     blocks: list[Block] = [Prose(recipe.note)] if recipe.note else []
-    facts = {"People": population.n, "Seed": population.seed, "Recipe": recipe.name, "Source": recipe.source or "–",
+    facts: dict[str, Cell] = {"People": population.n, "Seed": population.seed, "Recipe": recipe.name, "Source": recipe.source or "–",
              "Licence": recipe.licence or "–"}  # fmt: skip
     if recipe.rarity != 1:
         facts["Rarity"] = recipe.rarity
