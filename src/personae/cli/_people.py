@@ -11,7 +11,7 @@ import typer
 from personae.cli._output import Debug, DryRun, Json, Model, Out, Reply, Seed, guarded, note
 
 if TYPE_CHECKING:
-    from personae.creation import Population
+    from personae.creation import Population, PopulationFit
 
 Recipe = Annotated[
     str | None,
@@ -41,6 +41,10 @@ Writer = Annotated[
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on in --out with the recipe, n and seed that it was begun with.")
 ]
+
+
+_MOST_CELLS = 40
+"""cells printed one by one"""
 
 
 @guarded
@@ -88,7 +92,7 @@ def create(
     folder, whole = _written(population, out, form, shard)
     fit = population.fit()
     rows = _fit_rows(population, fit.rows)
-    reply.table(rows, ("margin", "cell", "asked", "got", "people", "quota"))
+    _print_fit(reply, rows, fit)
     reply.line(f"hard quotas: {'exact' if fit.hard_exact else 'NOT exact'}")
     report = write_report(population_page(population, fit), folder / "report" / "index.html") if whole else None
     reply.line(f"written: {folder}" if whole else f"written: parts of shard {shard} in {folder}")
@@ -162,6 +166,27 @@ def _conflicts(population: Population, reply: Reply) -> None:
                 f"margin {margin.name} gives way to others: {margin.distance:.1%} of people stand elsewhere "
                 f"(worst: {margin.worst}, {margin.gap:+.1%})."
             )
+
+
+def _print_fit(reply: Reply, rows: list[dict[str, Any]], fit: PopulationFit) -> None:
+    """Every cell of a small recipe; one line per margin of a large one (fit.json and the report hold the cells)."""
+    if len(rows) <= _MOST_CELLS:
+        reply.table(rows, ("margin", "cell", "asked", "got", "people", "quota"))
+        return
+    lines: list[dict[str, Any]] = []
+    for name, distance in fit.distance.items():
+        own = [r for r in fit.rows if r.margin == name]
+        worst = max(own, key=lambda r: abs(r.count - r.target_count))
+        lines.append(
+            {
+                "margin": name,
+                "cells": len(own),
+                "quota": "exact" if own[0].hard else "soft",
+                "people elsewhere": f"{distance:.2%}",
+                "furthest cell": f"{worst.cell}: asked {worst.target_count:,.1f}, got {worst.count:,}",
+            }
+        )
+    reply.table(lines, ("margin", "cells", "quota", "people elsewhere", "furthest cell"))
 
 
 def _fit_rows(population: Population, rows: Any) -> list[dict[str, Any]]:

@@ -118,8 +118,13 @@ def comparison_page(found: PopulationComparison, a: str, b: str) -> Page:
 def _what(population: Population) -> Section:
     recipe = population.recipe
     blocks: list[Block] = [Prose(recipe.note)] if recipe.note else []
-    facts: dict[str, Cell] = {"People": population.n, "Seed": population.seed, "Recipe": recipe.name, "Source": recipe.source or "–",
-             "Licence": recipe.licence or "–"}  # fmt: skip
+    facts: dict[str, Cell] = {
+        "People": population.n,
+        "Seed": population.seed,
+        "Recipe": recipe.name,
+        "Source": recipe.source or "–",
+        "Licence": recipe.licence or "–",
+    }
     if recipe.rarity != 1:
         facts["Rarity"] = recipe.rarity
     if recipe.strata is not None:
