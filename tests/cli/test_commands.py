@@ -33,6 +33,7 @@ COMMANDS = (
     ("cache", "info"),
     ("cache", "vacuum"),
     ("cache", "clear"),
+    ("population", "compare"),
 )
 
 
@@ -130,13 +131,13 @@ def test_create_writes_people_and_prints_the_fit(personae, village: Path, tmp_pa
     assert said.code == 0, said.err
     assert "12 people, seed 5" in said.out
     assert "ASKED" in said.out
-    files = list((tmp_path / "people").iterdir())
+    files = [f for f in (tmp_path / "people").rglob("*") if f.is_file()]
     assert files
     data = personae("create", village, "--n", 12, "--seed", 5, "--out", tmp_path / "again", "--json").data
     assert data["people"] == 12
     assert sum(c["people"] for c in data["fit"] if c["margin"] == data["fit"][0]["margin"]) == 12
     for file in files:
-        assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes()
+        assert file.read_bytes() == (tmp_path / "again" / file.relative_to(tmp_path / "people")).read_bytes()
 
 
 def test_create_dry_run_writes_nothing(personae, village: Path, tmp_path: Path) -> None:
