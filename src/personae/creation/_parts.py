@@ -131,6 +131,9 @@ def part_digests(population: Population, part: Part, kind: PeopleFormat) -> list
     stored = _stored(part, kind)
     if stored is None:
         return None
+    found = _digests_of_file(part, kind)
+    if found is None or found != stored.get("blocks"):
+        return None
     wanted = _identity(population, part)
     if {key: stored.get(key) for key in wanted} != wanted:
         raise InputError(
@@ -138,8 +141,7 @@ def part_digests(population: Population, part: Part, kind: PeopleFormat) -> list
             f"{stored.get('seed')}, people {stored.get('start')} to {stored.get('stop')}).",
             hint="Write into another folder, or with the same recipe, n, seed and part size.",
         )
-    found = _digests_of_file(part, kind)
-    return found if found == stored.get("blocks") else None
+    return found
 
 
 def part_people(parts: list[Part]) -> Iterator[Persona]:
@@ -244,7 +246,6 @@ def _beside(part: Part) -> Path:
 
 def _stored(part: Part, kind: PeopleFormat) -> dict[str, Any] | None:
     """What a part says of itself; None when it cannot be read."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
@@ -253,20 +254,19 @@ def _stored(part: Part, kind: PeopleFormat) -> dict[str, Any] | None:
         else:
             raw = _beside(part).read_bytes()
         body = json.loads(raw)
-    except (OSError, ValueError, KeyError, pa.ArrowException):
+    except Exception:  # noqa: BLE001 - as for the people themselves
         return None
     return body if isinstance(body, dict) else None
 
 
 def _digests_of_file(part: Part, kind: PeopleFormat) -> list[str] | None:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if kind == "jsonl":
         return _line_digests(part.path)
     try:
         return _block_digests(pq.read_table(part.path))
-    except (OSError, ValueError, pa.ArrowException):
+    except Exception:  # noqa: BLE001 - whatever a damaged file makes the reader raise, it is not what was written
         return None
 
 
