@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from personae.core import InputError, Persona, replace_file
+from personae.core import InputError, Persona, replace_file, sha256_hex
 from personae.creation._draws import Floats, Indexes
 from personae.creation._population import Population
 
@@ -214,13 +214,18 @@ def _identity(population: Population, part: Part) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _label(population: Population, part: Part, blocks: list[str]) -> bytes:
+    """What a part says of itself: whose it is, digests of its blocks, and a digest of both."""
+    body = {**_identity(population, part), "blocks": blocks}
+    return json.dumps({**body, "check": sha256_hex(body)}).encode()
+
+
 def _write_parquet(population: Population, part: Part) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = pa.Table.from_batches(list(population.batches(64 * BLOCK, start=part.start, stop=part.stop)))
-    body = {**_identity(population, part), "blocks": _block_digests(table)}
-    table = table.replace_schema_metadata({_KEY: json.dumps(body).encode()})
+    table = table.replace_schema_metadata({_KEY: _label(population, part, _block_digests(table))})
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     replace_file(part.path, [memoryview(sink.getvalue())])
@@ -237,7 +242,7 @@ def _write_jsonl(population: Population, part: Part) -> None:
             yield own
 
     replace_file(part.path, lines())
-    replace_file(_beside(part), [json.dumps({**_identity(population, part), "blocks": blocks}).encode(), b"\n"])
+    replace_file(_beside(part), [_label(population, part, blocks), b"\n"])
 
 
 def _beside(part: Part) -> Path:
@@ -256,7 +261,10 @@ def _stored(part: Part, kind: PeopleFormat) -> dict[str, Any] | None:
         body = json.loads(raw)
     except Exception:  # noqa: BLE001 - as for the people themselves
         return None
-    return body if isinstance(body, dict) else None
+    if not isinstance(body, dict):
+        return None
+    check = body.pop("check", None)
+    return body if check == sha256_hex(body) else None
 
 
 def _digests_of_file(part: Part, kind: PeopleFormat) -> list[str] | None:
