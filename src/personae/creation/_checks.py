@@ -38,6 +38,7 @@ def check_recipe(recipe: Recipe) -> None:
     for k, vars_ in enumerate(named):
         if vars_ in named[:k]:
             raise RecipeError(f"margin {recipe.margins[k].name!r} is given twice.", hint="Keep one of them.")
+    _check_quota_totals(recipe)
     _check_agreement(recipe)
     _check_conditionals(recipe)
     if recipe.seed_table is not None:
@@ -105,6 +106,18 @@ def _check_sum(values: Iterable[float], where: str) -> None:
             f"{where}: shares sum to {total:.6g}, expected 1 (off by {total - 1:+.6g}).",
             hint="Correct the shares, or write unit: count.",
         )
+
+
+def _check_quota_totals(recipe: Recipe) -> None:
+    """Hard quotas given as counts are counts of the same people."""
+    counted = [(m.name, math.fsum(m.table.values())) for m in recipe.margins if m.hard and m.unit == "count"]
+    for (one, first), (two, second) in pairwise(counted):
+        if abs(first - second) > SUM_TOLERANCE * first:
+            raise RecipeError(
+                f"hard quotas {one!r} and {two!r} sum to different numbers of people: {first:,.10g} and "
+                f"{second:,.10g}.",
+                hint="Quotas count the same people: correct one of them, or give shares.",
+            )
 
 
 def _check_agreement(recipe: Recipe) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from personae.core import InputError, Persona, replace_file
+from personae.core import InputError, Persona, replace_file, sha256_hex
 from personae.creation._draws import Floats, Indexes
 from personae.creation._population import Population
 
@@ -131,6 +131,9 @@ def part_digests(population: Population, part: Part, kind: PeopleFormat) -> list
     stored = _stored(part, kind)
     if stored is None:
         return None
+    found = _digests_of_file(part, kind)
+    if found is None or found != stored.get("blocks"):
+        return None
     wanted = _identity(population, part)
     if {key: stored.get(key) for key in wanted} != wanted:
         raise InputError(
@@ -138,8 +141,7 @@ def part_digests(population: Population, part: Part, kind: PeopleFormat) -> list
             f"{stored.get('seed')}, people {stored.get('start')} to {stored.get('stop')}).",
             hint="Write into another folder, or with the same recipe, n, seed and part size.",
         )
-    found = _digests_of_file(part, kind)
-    return found if found == stored.get("blocks") else None
+    return found
 
 
 def part_people(parts: list[Part]) -> Iterator[Persona]:
@@ -212,13 +214,18 @@ def _identity(population: Population, part: Part) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _label(population: Population, part: Part, blocks: list[str]) -> bytes:
+    """What a part says of itself: whose it is, digests of its blocks, and a digest of both."""
+    body = {**_identity(population, part), "blocks": blocks}
+    return json.dumps({**body, "check": sha256_hex(body)}).encode()
+
+
 def _write_parquet(population: Population, part: Part) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = pa.Table.from_batches(list(population.batches(64 * BLOCK, start=part.start, stop=part.stop)))
-    body = {**_identity(population, part), "blocks": _block_digests(table)}
-    table = table.replace_schema_metadata({_KEY: json.dumps(body).encode()})
+    table = table.replace_schema_metadata({_KEY: _label(population, part, _block_digests(table))})
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     replace_file(part.path, [memoryview(sink.getvalue())])
@@ -235,7 +242,7 @@ def _write_jsonl(population: Population, part: Part) -> None:
             yield own
 
     replace_file(part.path, lines())
-    replace_file(_beside(part), [json.dumps({**_identity(population, part), "blocks": blocks}).encode(), b"\n"])
+    replace_file(_beside(part), [_label(population, part, blocks), b"\n"])
 
 
 def _beside(part: Part) -> Path:
@@ -244,7 +251,6 @@ def _beside(part: Part) -> Path:
 
 def _stored(part: Part, kind: PeopleFormat) -> dict[str, Any] | None:
     """What a part says of itself; None when it cannot be read."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
@@ -253,20 +259,22 @@ def _stored(part: Part, kind: PeopleFormat) -> dict[str, Any] | None:
         else:
             raw = _beside(part).read_bytes()
         body = json.loads(raw)
-    except (OSError, ValueError, KeyError, pa.ArrowException):
+    except Exception:  # noqa: BLE001 - as for the people themselves
         return None
-    return body if isinstance(body, dict) else None
+    if not isinstance(body, dict):
+        return None
+    check = body.pop("check", None)
+    return body if check == sha256_hex(body) else None
 
 
 def _digests_of_file(part: Part, kind: PeopleFormat) -> list[str] | None:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if kind == "jsonl":
         return _line_digests(part.path)
     try:
         return _block_digests(pq.read_table(part.path))
-    except (OSError, ValueError, pa.ArrowException):
+    except Exception:  # noqa: BLE001 - whatever a damaged file makes the reader raise, it is not what was written
         return None
 
 

@@ -129,6 +129,8 @@ def _finish(population: Population, folder: Path, parts: list[Part], kind: Peopl
     else:
         fit = population.fit_codes(*part_codes(population, parts))
     body = {**fit_record(population, fit), "format": kind, "digest": digest}
+    for stray in parts[0].path.parent.glob(".part-*.tmp"):  # what a killed run had begun
+        stray.unlink(missing_ok=True)
     replace_file(folder / "fit.json", [json.dumps(body, ensure_ascii=False, indent=1).encode(), b"\n"])
 
 

@@ -312,7 +312,8 @@ class Population(Sequence[Persona]):
         arrays: dict[str, Any] = {}
         for name, column in self._bulk(ks, attempt, details=details, names=names).items():
             if isinstance(column, _Coded):
-                arrays[name] = pa.DictionaryArray.from_arrays(pa.array(column.codes), pa.array(list(column.words)))
+                indices: Any = pa.array(column.codes)
+                arrays[name] = pa.DictionaryArray.from_arrays(indices, pa.array(list(column.words)))
             else:
                 arrays[name] = pa.array(column)
         if names:
@@ -458,7 +459,7 @@ def _designed(recipe: Recipe, rarity: float | None, strata: Strata | Mapping[str
     body |= {} if strata is None else {"strata": strata}
     out = Recipe.of(body, where=f"population of {recipe.name!r}")
     if "fitted" in recipe.__dict__:
-        out.__dict__["fitted"] = recipe.fitted
+        object.__setattr__(out, "fitted", recipe.fitted)
     return out
 
 

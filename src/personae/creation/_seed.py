@@ -230,8 +230,7 @@ def _coded(words: Sequence[str], own: Indexes, judge: Any) -> tuple[NDArray[Any]
             values[k] = judge(word)
         except _FaultError:
             bad[k] = True
-    rows = np.flatnonzero(bad[own]) if bad.any() else ()
-    return values[own], int(rows[0]) if len(rows) else None
+    return values[own], int(bad[own].argmax()) if bad.any() else None
 
 
 # CSV ----------------------------------------------------------------------------------------------------------------
