@@ -30,6 +30,7 @@ def load_recipe(source: str | Path) -> Recipe:
 def _read(text: str, where: str) -> Recipe:
     recipe = Recipe.of(parse_yaml(text, where, error=RecipeError), where=where)
     _ = recipe.fitted
+    _ = recipe.enrichment
     return recipe
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from personae.core import DOMAINS, FitRow, Goal, InputError, Persona, Provenance, RecipeError, derive_seed, plain
 from personae.creation._checks import naming_variable
 from personae.creation._draws import Floats, Indexes, normals, permute, pick, uniforms
+from personae.creation._enrich import ColumnSource, column_sources
 from personae.creation._fit import category_mask
 from personae.creation._load import load_recipe
 from personae.creation._names import NameBook, NameList, list_of
@@ -75,10 +76,13 @@ class Population(Sequence[Persona]):
         if self.n < 1 or self.seed < 0:
             raise RecipeError(f"n is {self.n!r} and seed is {self.seed!r}.", hint="n is at least 1, seed at least 0.")
         self.hash: Final = self.recipe.hash
-        self._names = NameBook(self.recipe.names, self.seed, self.hash)
+        root = self.recipe.root
+        self._names = NameBook(self.recipe.names, self.seed, root)
         self._naming = naming_variable(self.recipe)
-        self._draws = derive_seed(self.seed, self.hash, "person")
-        self._shuffle = derive_seed(self.seed, self.hash, "permutation", self.n)
+        self._draws = derive_seed(self.seed, root, "person")
+        self._shuffle = derive_seed(self.seed, root, "permutation", self.n)
+        self._drawing = derive_seed(self.seed, root, "drawn")
+        self._enrichment = self.recipe.enrichment
 
     @cached_property
     def counts(self) -> CountTable:
@@ -132,8 +136,8 @@ class Population(Sequence[Persona]):
         """People in bulk: one array per column, in the order of `ks` (default: everybody).
 
         Columns are `k`, the category of each variable under its name, and with `details` what is drawn inside the
-        cell under its persona path: whole numbers of binned variables, places, the five T-scores. The same values as
-        `person` gives, without making a Persona.
+        cell under its persona path (whole numbers of binned variables, places, the five T-scores) and the recipe's
+        `drawn` columns under their names. The same values as `person` gives, without making a Persona.
         """
         chosen = self._chosen(ks)
         codes = self._codes(chosen)
@@ -141,8 +145,14 @@ class Population(Sequence[Persona]):
         for column, (name, labels) in enumerate(self.recipe.labels.items()):
             out[name] = np.array(labels)[codes[:, column]]
         if details:
-            out |= self._details(chosen, codes, attempt)
+            own = self._details(chosen, codes, attempt)
+            drawn = self._enrichment.draw(self._drawing, chosen, codes, own, attempt)
+            out |= own | {name: column.array() for name, column in drawn.items()}
         return out
+
+    def sources(self) -> dict[str, ColumnSource]:
+        """Where each column comes from: margins, conditional tables, the seed, a drawn table, traits, names, places."""
+        return column_sources(self.recipe)
 
     def arrow(self, ks: Iterable[int] | None = None, *, attempt: int = 0, details: bool = True) -> pa.Table:
         """`columns` as an Arrow table; categories are dictionary-encoded."""
@@ -156,8 +166,15 @@ class Population(Sequence[Persona]):
                 pa.array(codes[:, column], type=pa.int16()), pa.array(list(labels))
             )
         if details:
-            for name, values in self._details(chosen, codes, attempt).items():
+            own = self._details(chosen, codes, attempt)
+            for name, values in own.items():
                 arrays[name] = pa.array(values)
+            for name, column in self._enrichment.draw(self._drawing, chosen, codes, own, attempt).items():
+                arrays[name] = (
+                    pa.array(column.values)
+                    if column.labels is None
+                    else pa.DictionaryArray.from_arrays(pa.array(column.values.astype(np.int32)), list(column.labels))
+                )
         return pa.table(arrays)
 
     def fit(self, persons: Iterable[Persona] | None = None, *, unit: str = "population") -> PopulationFit:
@@ -294,7 +311,10 @@ class Population(Sequence[Persona]):
 
     def _people(self, ks: Indexes, attempt: int = 0) -> Iterator[Persona]:
         codes = self._codes(ks)
-        details = {path: column.tolist() for path, column in self._details(ks, codes, attempt).items()}
+        arrays = self._details(ks, codes, attempt)
+        drawn = self._enrichment.draw(self._drawing, ks, codes, arrays, attempt)
+        told = {name: column.array().tolist() for name, column in drawn.items()}
+        details = {path: column.tolist() for path, column in arrays.items()}
         variables = self.recipe.variables
         labels = [variable.labels for variable in variables.values()]
         written = [
@@ -306,7 +326,7 @@ class Population(Sequence[Persona]):
         lists: list[NameList] = [
             list_of(labels[chooser][c]) if chooser is not None else "neutral" for c in self._column(codes, chooser)
         ]
-        called = self._names.names(ks, lists)
+        called = self._names.names(ks, lists, self._born(arrays))
         issues = self._issues(codes)
         for row, (k, own) in enumerate(zip(ks.tolist(), codes.tolist(), strict=True)):
             name = called[row]
@@ -321,9 +341,16 @@ class Population(Sequence[Persona]):
                 place(body, path, values[row])
             if self.recipe.traits is not None:
                 body["personal"]["big_five"]["norm"] = self.recipe.traits.norm
+            if told:
+                self._enrichment.place(body, {name: values[row] for name, values in told.items()})
             cell = {n: labels[c][own[c]] for c, n in enumerate(variables)}
             body["provenance"] = self._provenance(k, attempt, cell, issues[row])
             yield Persona.model_validate(body)
+
+    def _born(self, details: dict[str, NDArray[Any]]) -> Indexes | None:
+        """Birth year of each person, where names follow it."""
+        year = self.recipe.names.year
+        return year - details["social.age"] if year is not None and "social.age" in details else None
 
     @staticmethod
     def _column(codes: NDArray[np.int16], column: int | None) -> list[int]:

@@ -59,7 +59,7 @@ def count_people(recipe: Recipe, table: FittedTable, n: int, seed: int) -> Count
     """
     hard = [m for m in recipe.margins if m.hard]
     block, block_counts, quotas = _blocks(recipe, table, hard, n)
-    rng = derive_rng(seed, recipe.hash, "cells", n)
+    rng = derive_rng(seed, recipe.root, "cells", n)
     counts = _fill(table.shares, block, block_counts, rng)
     soft = [(table.index(recipe, m.vars), recipe.shares(m) * n) for m in recipe.margins if not m.hard]
     named = {v for m in hard for v in m.vars} | {m.vars[0] for m in recipe.margins if len(m.vars) == 1}
