@@ -119,7 +119,7 @@ class Drawn(Frozen):
         shipped: a table that comes with the package, instead of `table`.
         formula: for numbers.
         values: Schwartz's ten values from the Big Five; gives `NAME.benevolence` … and the leading names.
-        text: words to write for a value (default: itself); null writes nothing.
+        text: words to write for a value (default: itself; of a formula: for single numbers); null writes nothing.
         rules: combinations with other columns that cannot be; they are taken out of the rows, which are scaled again.
         source: where the figures come from.
 
@@ -151,7 +151,8 @@ class Drawn(Frozen):
             if "table" in out:
                 raise RecipeError(f"drawn {name!r} has both table and shipped.", hint="Keep one of them.")
             body = _shipped_table(str(out.pop("shipped")), f"drawn {name!r}: shipped")
-            out = {"source": body.get("source"), "unit": body.get("unit", "share"), **out, "table": body["table"]}
+            settled = {key: body[key] for key in ("source", "unit", "text") if key in body}
+            out = {**settled, **out, "table": body["table"]}
         if isinstance(out.get("table"), Mapping):
             out["table"] = _table(out["table"], given, f"drawn {name!r}")
         return out
@@ -261,7 +262,7 @@ def _check_column(recipe: Recipe, column: Drawn, done: Mapping[str, Drawn], name
     for part, rows in tables.items():
         for key in rows:
             _check_key(recipe, column, done, key, f"{where}{f', {part}' if part else ''}, row {key!r}")
-    for label in column.text:
+    for label in column.text if column.formula is None else ():
         require_known(label, column.labels, f"{where}: text")
     for rule in column.rules:
         _check_rule(recipe, column, done, rule)

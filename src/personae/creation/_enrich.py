@@ -164,14 +164,16 @@ class Enrichment:
                 value: Any = columns[column.name]
                 if column.path is None:
                     continue
-                if column.formula is not None:
+                if str(value) in column.text:
+                    words = [column.text[str(value)]]
+                elif column.formula is not None:
                     if column.formula.words is None and leaf_kind(column.path, where) != "list":
                         numeric = leaf_kind(column.path, where) == "number" or column.path.startswith("attributes.")
                         place(body, column.path, value if numeric else str(value))
                         continue
                     words = [(column.formula.words or "{}").replace("{}", f"{value:,}")]
                 else:
-                    words = [column.text.get(value, value)]
+                    words = [value]
             for word in words:
                 if word is not None and column.path is not None:
                     place_words(body, column.path, word, where)
