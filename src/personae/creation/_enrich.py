@@ -67,13 +67,19 @@ class DrawnValues:
 class Enrichment:
     """The drawn columns of a recipe, ready to be drawn.
 
+    Args:
+        recipe: its variables and drawn columns.
+        codes: combinations of categories that can occur, shape (combinations, variables); default: those of the fit.
+
     Raises:
         RecipeError: a combination that occurs has no row, two rows that fit equally well, or none left by the rules.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, codes: Indexes | None = None) -> None:
         self._recipe = recipe
-        self._plans = _plans(recipe) if recipe.drawn else ()
+        if recipe.drawn and codes is None:
+            codes = recipe.fitted.codes.astype(np.int64)
+        self._plans = _plans(recipe, codes) if codes is not None else ()
         values = next((c.values for c in recipe.drawn if c.values is not None), None)
         traits = recipe.traits
         self._weights = values.weights(traits) if values is not None and traits is not None else None
@@ -205,10 +211,9 @@ def _flat(columns: list[NDArray[Any]], sizes: Iterable[int]) -> Indexes:
 # Compiling ------------------------------------------------------------------------------------------------------------
 
 
-def _plans(recipe: Recipe) -> tuple[_Plan, ...]:
+def _plans(recipe: Recipe, codes: Indexes) -> tuple[_Plan, ...]:
     labels = dict(recipe.labels)
     names: list[str] = list(recipe.variables)
-    codes: Indexes = recipe.fitted.codes.astype(np.int64)
     out: list[_Plan] = []
     for position, column in enumerate(recipe.drawn):
         plus = column.formula.plus if column.formula else {}

@@ -175,15 +175,33 @@ class NameBook:
         """The name of person k."""
         return self.names(np.array([k], dtype=np.int64), [label])[0]
 
-    def names(self, k: Indexes, labels: list[NameList], born: Indexes | None = None) -> list[PersonName]:
-        """The names of many people; `labels` says which given-name list suits each, `born` their year of birth."""
+    def names(
+        self,
+        k: Indexes,
+        labels: list[NameList],
+        born: Indexes | None = None,
+        *,
+        slot: Indexes | None = None,
+        slots: int = 1,
+    ) -> list[PersonName]:
+        """The names of many people.
+
+        Args:
+            k: people; with `slots`, families: everybody with the same k has the same family name.
+            labels: which given-name list suits each.
+            born: years of birth, for lists that go by decade.
+            slot: place of each person in the family, below `slots`.
+            slots: most people a family may have.
+        """
         surname, holder = np.empty_like(k), np.empty_like(k)
         for block in np.unique(k // _TICKETS).tolist():
             rows = k // _TICKETS == block
             owners, ranks = self._block(block)
             surname[rows], holder[rows] = owners[k[rows] % _TICKETS], ranks[k[rows] % _TICKETS]
+        if slot is not None:
+            holder = holder * slots + slot
         if self._eras is not None:
-            return self._eras.names(k, labels, born, surname, holder)
+            return self._eras.names(k if slot is None else k * slots + slot, labels, born, surname, holder)
         out: list[PersonName] = []
         for s, j, label in zip(surname.tolist(), holder.tolist(), labels, strict=True):
             order, lengths = self._order(label)
