@@ -9,7 +9,20 @@ from personae.creation._craft import (
     craft_messages,
     fallback_counts,
 )
+from personae.creation._drawn import Drawn, Formula, LogNormal, Normal, Uniform
+from personae.creation._enrich import ColumnSource, Enrichment
 from personae.creation._fit import FitReport, FittedTable
+from personae.creation._household_fit import FittedHouseholds, HouseholdCounts, HouseholdReport
+from personae.creation._household_recipe import (
+    Composition,
+    Controls,
+    HouseholdRecipe,
+    MemberSlot,
+    SeedHousehold,
+    read_seed_households,
+)
+from personae.creation._households import Household, Households, household_recipe_names, load_household_recipe
+from personae.creation._kin import AgeRules, kin_word
 from personae.creation._load import load_recipe, recipe_names
 from personae.creation._names import NameBook, NamesSpec, PersonName
 from personae.creation._people import load_gallery, load_people, save_people, write_population
@@ -27,18 +40,38 @@ from personae.creation._schema import (
 )
 from personae.creation._situate import situate
 from personae.creation._traits import TraitModel, swapped_trait_twins
+from personae.creation._values import VALUES, ValuesModel
+from personae.creation._weights import ControlRow, WeightFit, ipu, rake_weights
 
 __all__ = [
+    "VALUES",
+    "AgeRules",
+    "ColumnSource",
+    "Composition",
     "Conditional",
+    "ControlRow",
+    "Controls",
     "CountTable",
     "CraftReason",
     "Crafted",
+    "Drawn",
+    "Enrichment",
     "FitReport",
+    "FittedHouseholds",
     "FittedTable",
+    "Formula",
+    "Household",
+    "HouseholdCounts",
+    "HouseholdRecipe",
+    "HouseholdReport",
+    "Households",
+    "LogNormal",
     "Margin",
     "Match",
+    "MemberSlot",
     "NameBook",
     "NamesSpec",
+    "Normal",
     "PairRejection",
     "PersonName",
     "Population",
@@ -49,10 +82,14 @@ __all__ = [
     "Schema",
     "SchemaField",
     "SchemaSampler",
+    "SeedHousehold",
     "SeedTable",
     "TraitModel",
+    "Uniform",
+    "ValuesModel",
     "Variable",
     "Violation",
+    "WeightFit",
     "check_fields",
     "check_persona",
     "craft",
@@ -61,11 +98,17 @@ __all__ = [
     "craft_messages",
     "create_people",
     "fallback_counts",
+    "household_recipe_names",
+    "ipu",
+    "kin_word",
     "largest_remainder",
     "load_gallery",
+    "load_household_recipe",
     "load_people",
     "load_recipe",
     "load_schema",
+    "rake_weights",
+    "read_seed_households",
     "recipe_names",
     "save_people",
     "situate",

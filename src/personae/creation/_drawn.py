@@ -99,7 +99,7 @@ class Formula(Frozen):
     @property
     def parameters(self) -> dict[str, Rows]:
         """Every parameter by name."""
-        shape = self.normal or self.lognormal or self.uniform
+        shape = next(s for s in (self.normal, self.lognormal, self.uniform) if s is not None)
         return {**{n: getattr(shape, n) for n in type(shape).model_fields}, "min": self.min, "max": self.max}
 
 
@@ -242,22 +242,7 @@ def check_drawn(recipe: Recipe) -> None:
 
 def _check_column(recipe: Recipe, column: Drawn, done: Mapping[str, Drawn], names: list[str]) -> None:
     where = f"drawn {column.name!r}"
-    for name in column.needs:
-        if name == column.name or (name in names and name not in done and _leads_to(recipe, name, column.name)):
-            raise RecipeError(f"{where} runs in a circle through {name!r}.", hint="A column cannot follow itself.")
-        if name in names and name not in done:
-            raise RecipeError(f"{where} needs {name!r}, which is drawn later.", hint=f"Move {name!r} before it.")
-        require_known(name, (*recipe.variables, *done), where, kind="variable or earlier column")
-    if len(set(column.given)) < len(column.given):
-        raise RecipeError(f"{where} names a variable twice under given.")
-    plus = column.formula.plus if column.formula else {}
-    for name in (n for n in column.needs if n not in plus):
-        if not _labels(recipe, done, name):
-            raise RecipeError(f"{where}: {name!r} holds numbers, which choose no row.", hint="Use a banded variable.")
-    for name in plus:
-        numeric = done[name].formula is not None if name in done else _is_number(recipe, name)
-        if not numeric:
-            raise RecipeError(f"{where}: {name!r} is no number.", hint="plus takes binned variables with a path, and formulas.")
+    _check_needs(recipe, column, done, names)
     tables = column.formula.parameters if column.formula else {"": column.table}
     for part, rows in tables.items():
         for key in rows:
@@ -272,13 +257,33 @@ def _check_column(recipe: Recipe, column: Drawn, done: Mapping[str, Drawn], name
         column.values.weights(recipe.traits)
 
 
+def _check_needs(recipe: Recipe, column: Drawn, done: Mapping[str, Drawn], names: list[str]) -> None:
+    """Columns that it looks at exist, come before it, and are of the right kind."""
+    where = f"drawn {column.name!r}"
+    for name in column.needs:
+        if name == column.name or (name in names and name not in done and _leads_to(recipe, name, column.name)):
+            raise RecipeError(f"{where} runs in a circle through {name!r}.", hint="A column cannot follow itself.")
+        if name in names and name not in done:
+            raise RecipeError(f"{where} needs {name!r}, which is drawn later.", hint=f"Move {name!r} before it.")
+        require_known(name, (*recipe.variables, *done), where, kind="variable or earlier column")
+    if len(set(column.given)) < len(column.given):
+        raise RecipeError(f"{where} names a variable twice under given.")
+    plus = column.formula.plus if column.formula else {}
+    for name in column.needs:
+        if name not in plus and not _labels(recipe, done, name):
+            raise RecipeError(f"{where}: {name!r} holds numbers, which choose no row.", hint="Use a banded variable.")
+        if name in plus and not (done[name].formula is not None if name in done else _is_number(recipe, name)):
+            raise RecipeError(f"{where}: {name!r} is no number.", hint="plus takes formulas and bins with a path.")
+
+
 def _check_key(recipe: Recipe, column: Drawn, done: Mapping[str, Drawn], key: str, where: str) -> None:
     words = key.split(SEPARATOR) if key else []
     if key == "*":
         return
     if len(words) != len(column.given):
         raise RecipeError(
-            f"{where} has {len(words)} value(s), expected {len(column.given)} ({', '.join(column.given) or 'no given'})."
+            f"{where} has {len(words)} value(s), expected {len(column.given)} "
+            f"({', '.join(column.given) or 'no given'})."
         )
     for name, word in zip(column.given, words, strict=True):
         if word != "*":
@@ -347,7 +352,8 @@ def _table(table: Mapping[Any, Any], given: tuple[str, ...], where: str) -> dict
         if not isinstance(row, Mapping):
             raise RecipeError(f"{where}, row {spelt!r}: {row!r}, expected {{value: share}} or a list of values.")
         out[spelt] = {
-            _label(label, where): _number(v, f"{where}, row {spelt!r}, {label!r}", least=0.0) for label, v in row.items()
+            _label(label, where): _number(v, f"{where}, row {spelt!r}, {label!r}", least=0.0)
+            for label, v in row.items()
         }
     return out
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personae.core import DOMAINS, Frozen, RecipeError, derive_seed
-from personae.creation._draws import Floats, Indexes, normals, uniforms
 from personae.creation._drawn import Drawn, Formula
+from personae.creation._draws import Floats, Indexes, normals, uniforms
 from personae.creation._fit import category_mask
 from personae.creation._paths import leaf_kind, place, place_words
 from personae.creation._rows import SEPARATOR, best_row
@@ -58,6 +58,15 @@ class DrawnValues:
 
     labels: tuple[str, ...] | None
     values: NDArray[Any]
+
+    def arrow(self) -> Any:
+        """The column as an Arrow array; words are dictionary-encoded."""
+        import pyarrow as pa
+
+        if self.labels is None:
+            return pa.array(self.values)
+        at: Any = pa.array(self.values.astype(np.int32))
+        return pa.DictionaryArray.from_arrays(at, pa.array(list(self.labels)))
 
     def array(self) -> NDArray[Any]:
         """Words or numbers, one per person."""
@@ -229,11 +238,12 @@ def _plans(recipe: Recipe, codes: Indexes) -> tuple[_Plan, ...]:
             out.append(_Plan(column, (), (), combos, np.zeros(0), combos, {}))
             continue
         if column.formula is not None:
-            parameters = {n: _number_rows(column, n, rows, spelt) for n, rows in column.formula.parameters.items() if rows}
+            numbers = column.formula.parameters
+            parameters = {n: _number_rows(column, n, rows, spelt) for n, rows in numbers.items() if rows}
             _check_ends(column, parameters, spelt)
             out.append(_Plan(column, choosers, sizes, combos, np.zeros(0), combos, parameters))
             continue
-        shares = _share_rows(recipe, column, choosers, labels, spelt)
+        shares = _share_rows(recipe, column, labels, spelt)
         edges = np.cumsum(shares, axis=1)
         edges = edges / edges[:, -1:] + np.arange(len(edges))[:, None]
         last = shares.shape[1] - 1 - np.argmax(shares[:, ::-1] > 0, axis=1)
@@ -251,8 +261,7 @@ def _extended(
 ) -> tuple[Indexes, list[str]]:
     """The combinations that can occur, with one more column, over the columns that are needed later."""
     keep = [c for c, n in enumerate(names) if n in later]
-    base, inverse = np.unique(np.column_stack([at, codes[:, keep]]), axis=0, return_inverse=True)
-    del inverse
+    base = np.unique(np.column_stack([at, codes[:, keep]]), axis=0)
     starts = np.searchsorted(rows, np.arange(int(rows.max()) + 2))
     many = (starts[1:] - starts[:-1])[base[:, 0]]
     if int(many.sum()) > _MOST:
@@ -307,7 +316,6 @@ def _check_ends(column: Drawn, parameters: Mapping[str, Floats], spelt: list[dic
 def _share_rows(
     recipe: Recipe,
     column: Drawn,
-    choosers: tuple[str, ...],
     labels: Mapping[str, tuple[str, ...]],
     spelt: list[dict[str, str]],
 ) -> Floats:
@@ -322,7 +330,7 @@ def _share_rows(
     out = np.array([rows[key] for key in chosen])
     for rule in column.rules:
         if rule.severity == "error":
-            out[_broken(recipe, column, choosers, labels, spelt, rule)] = 0.0
+            out[_broken(recipe, column, labels, spelt, rule)] = 0.0
     total = out.sum(axis=1)
     empty = np.flatnonzero(total <= 0)
     if len(empty):
@@ -330,7 +338,7 @@ def _share_rows(
         told = ", ".join(f"{name} {value!r}" for name, value in combo.items())
         raise RecipeError(
             f"drawn {column.name!r}: the rules leave nothing for {told}.",
-            hint=f"Loosen a rule ({', '.join(r.code for r in column.rules)}) or widen the row {chosen[int(empty[0])]!r}.",
+            hint=f"Loosen one of {', '.join(r.code for r in column.rules)}, or widen row {chosen[int(empty[0])]!r}.",
         )
     return out / total[:, None]
 
@@ -338,7 +346,6 @@ def _share_rows(
 def _broken(
     recipe: Recipe,
     column: Drawn,
-    choosers: tuple[str, ...],
     labels: Mapping[str, tuple[str, ...]],
     spelt: list[dict[str, str]],
     rule: Rule,

@@ -148,7 +148,9 @@ def fit_households(recipe: HouseholdRecipe) -> FittedHouseholds:
     )
 
 
-def count_households(recipe: HouseholdRecipe, fitted: FittedHouseholds, n: int, unit: str, seed: int) -> HouseholdCounts:
+def count_households(
+    recipe: HouseholdRecipe, fitted: FittedHouseholds, n: int, unit: str, seed: int
+) -> HouseholdCounts:
     """Whole households: hard controls exact, everything else as near as exchanges of households bring it.
 
     Raises:
@@ -353,9 +355,9 @@ def _counts(
         if name not in named:  # what no control names stays as it was fitted
             own = Margin(vars=(name,), table=dict(zip(recipe.variables[name].labels, shares.tolist(), strict=True)))
             parts.append(_control(recipe, fitted, own, "persons").incidence)
-            goals.append(shares * people)
+            goals.append(np.asarray(shares * people, dtype=np.float64))
     if persons is not None:
-        parts.append(fitted.sizes[:, None] * 100.0)
+        parts.append(fitted.sizes[:, None].astype(np.float64) * 100.0)
         goals.append(np.array([persons * 100.0]))
     improve_counts(counts, fitted.weights, block, np.concatenate(parts, axis=1), np.concatenate(goals), rng)
     return counts, 0 if persons is None else abs(int(counts @ fitted.sizes) - persons)

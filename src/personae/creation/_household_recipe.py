@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ from personae.creation._drawn import Drawn
 from personae.creation._draws import Floats, uniforms
 from personae.creation._kin import AgeRules, Role
 from personae.creation._names import NamesSpec
-from personae.creation._recipe import Margin, Recipe, Variable, parse_document
+from personae.creation._recipe import SEPARATOR, SUM_TOLERANCE, Margin, Recipe, Variable, parse_document
 from personae.creation._rules import Rule
 from personae.creation._traits import TraitModel
 from personae.creation._weights import WeightMethod
@@ -241,31 +242,12 @@ def check_households(recipe: HouseholdRecipe) -> None:
         raise RecipeError("'role' is always there.", hint="Drop it from the variables.")
     size = recipe.households.get("size")
     if size is not None and not size.bins:
-        raise RecipeError("the household variable 'size' needs bins.", hint='bins: {"1": [1, 1], "2 or more": [2, 12]}.')
-    for level, margins in (("households", recipe.controls.households), ("persons", recipe.controls.persons)):
-        known = recipe.households if level == "households" else recipe.variables
-        for margin in margins:
-            where = f"controls.{level}, {margin.name!r}"
-            for name in margin.vars:
-                require_known(name, known, where, kind="variable")
-            for cell in margin.table:
-                words = cell.split(" | ")
-                if len(words) != len(margin.vars):
-                    raise RecipeError(f"{where}: cell {cell!r} has {len(words)} value(s), expected {len(margin.vars)}.")
-                for name, word in zip(margin.vars, words, strict=True):
-                    require_known(word, known[name].labels, where, kind=f"value of {name!r}")
-            total = sum(margin.table.values())
-            if total <= 0 or (margin.unit == "share" and abs(total - 1) > 1e-3):
-                raise RecipeError(f"{where}: shares sum to {total:.6g}, expected 1.", hint="Or write unit: count.")
-            if margin.hard and level == "persons":
-                raise RecipeError(
-                    f"{where} cannot be hard.", hint="Only controls of households are exact; people come as near as can be."
-                )
-    for rule in recipe.rules:
-        for _, name, match in rule.matches():
-            require_known(name, recipe.variables, f"rule {rule.code!r}", kind="field")
-            for word in match.words:
-                require_known(word, recipe.variables[name].labels, f"rule {rule.code!r}", kind=f"value of {name!r}")
+        raise RecipeError("the household variable 'size' needs bins.", hint='bins: {"1": [1, 1], "2 or more": [2, 9]}.')
+    for margin in recipe.controls.households:
+        _check_margin(margin, recipe.households, "households")
+    for margin in recipe.controls.persons:
+        _check_margin(margin, recipe.variables, "persons")
+    _check_rules(recipe)
     for part in recipe.compositions:
         _check_composition(recipe, part)
     for home in recipe.seed_households:
@@ -273,6 +255,36 @@ def check_households(recipe: HouseholdRecipe) -> None:
             require_known(member.get("role", "(none)"), _ROLES, "seed_households", kind="role")
     flat = {name: np.full(len(v.labels), 1 / len(v.labels)) for name, v in recipe.variables.items()}
     people_recipe(recipe, flat)  # paths, names and drawn columns, before anything is computed
+
+
+def _check_rules(recipe: HouseholdRecipe) -> None:
+    for rule in recipe.rules:
+        where = f"rule {rule.code!r}"
+        for _, name, match in rule.matches():
+            require_known(name, recipe.variables, where, kind="field")
+            for word in match.words:
+                require_known(word, recipe.variables[name].labels, where, kind=f"value of {name!r}")
+            if match.ranged and not recipe.variables[name].bins:
+                raise RecipeError(f"{where}: min and max need a variable with bins; {name!r} has values.")
+
+
+def _check_margin(margin: Margin, known: Mapping[str, Variable], level: str) -> None:
+    where = f"controls.{level}, {margin.name!r}"
+    for name in margin.vars:
+        require_known(name, known, where, kind="variable")
+    for cell in margin.table:
+        words = cell.split(SEPARATOR)
+        if len(words) != len(margin.vars):
+            raise RecipeError(f"{where}: cell {cell!r} has {len(words)} value(s), expected {len(margin.vars)}.")
+        for name, word in zip(margin.vars, words, strict=True):
+            require_known(word, known[name].labels, where, kind=f"value of {name!r}")
+    total = math.fsum(margin.table.values())
+    if total <= 0 or (margin.unit == "share" and abs(total - 1) > SUM_TOLERANCE):
+        raise RecipeError(f"{where}: shares sum to {total:.6g}, expected 1.", hint="Or write unit: count.")
+    if margin.hard and level == "persons":
+        raise RecipeError(
+            f"{where} cannot be hard.", hint="Only controls of households are exact; people come as near as can be."
+        )
 
 
 _ROLES: Final = tuple(Role.__args__)
@@ -421,7 +433,7 @@ def read_seed_households(
         path: a UTF-8 file with a header line.
         household: column that says which household a line belongs to.
         weight: column with the household's weight, if there is one.
-        values: columns that describe the household; the others describe the person. Each household's lines agree on them.
+        values: columns that describe the household, on which its lines agree; the others describe the person.
 
     Raises:
         RecipeError: a missing column, a line of another length, or lines of one household that disagree; the line is
@@ -456,6 +468,8 @@ def read_seed_households(
         try:
             mass = float(shared[weight]) if weight else 1.0
         except ValueError as cause:
-            raise RecipeError(f"{path}:{line}: weight {shared[weight or '']!r} of household {name!r} is no number.") from cause
+            raise RecipeError(
+                f"{path}:{line}: weight {shared[weight or '']!r} of household {name!r} is no number."
+            ) from cause
         out.append(SeedHousehold.model_validate({"values": own, "members": members, "weight": mass}))
     return tuple(out)

@@ -268,10 +268,12 @@ class Households(Sequence[Household]):
             "neutral" if column is None else list_of(labels[code])
             for code in (batch.codes[:, column] if column is not None else batch.place).tolist()
         ]
-        own = np.array([
-            p > 0 and role not in self.recipe.shared_surname
-            for p, role in zip(batch.place.tolist(), roles, strict=True)
-        ])
+        own = np.array(
+            [
+                p > 0 and role not in self.recipe.shared_surname
+                for p, role in zip(batch.place.tolist(), roles, strict=True)
+            ]
+        )
         # Whoever brings a name of their own takes that of a family nobody else is of.
         family = batch.home + np.where(own, batch.place * len(self), 0)
         year = self.recipe.names.year

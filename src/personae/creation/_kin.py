@@ -17,8 +17,10 @@ _FAR: Final = 1000.0
 
 
 class AgeRules(Frozen):
-    """Ages of kin in years. What breaks them cannot be: such seed households are left out, and ages drawn inside their
-    bins are drawn together so that they hold.
+    """Ages of kin in years.
+
+    What breaks them cannot be: such seed households are left out, and the ages of a household are drawn together,
+    inside their bins, so that they hold.
 
     Args:
         adult: least age of heads, spouses and partners.
@@ -31,7 +33,7 @@ class AgeRules(Frozen):
     adult: int = Field(default=18, ge=0, le=120)
     parent_gap: tuple[int, int] = (14, 55)
     grandparent_gap: tuple[int, int] = (28, 90)
-    couple_gap: int = Field(default=25, ge=0)
+    couple_gap: int = Field(default=20, ge=0)
     sibling_gap: int = Field(default=30, ge=0)
 
 
@@ -75,7 +77,7 @@ _TIES: Final[dict[tuple[str, str], str]] = {
 
 
 def tie(own: str, other: str) -> str:
-    """What a member with role `other` is to one with role `own`, without regard to sex: `parent`, `child` …"""
+    """What a member with role `other` is to one with role `own`, without regard to sex, such as `parent`."""
     if "flatmate" in {own, other}:
         return "flatmate"
     return _TIES.get((own, other), "relative")
@@ -117,7 +119,8 @@ def age_distances(roles: Sequence[str], low: Sequence[int], high: Sequence[int],
 
     Args:
         roles: of each member.
-        low, high: ends of each member's age bin.
+        low: youngest age of each member's bin.
+        high: oldest age of each member's bin.
         ages: the rules.
 
     Returns:

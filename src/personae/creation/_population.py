@@ -170,11 +170,7 @@ class Population(Sequence[Persona]):
             for name, values in own.items():
                 arrays[name] = pa.array(values)
             for name, column in self._enrichment.draw(self._drawing, chosen, codes, own, attempt).items():
-                arrays[name] = (
-                    pa.array(column.values)
-                    if column.labels is None
-                    else pa.DictionaryArray.from_arrays(pa.array(column.values.astype(np.int32)), list(column.labels))
-                )
+                arrays[name] = column.arrow()
         return pa.table(arrays)
 
     def fit(self, persons: Iterable[Persona] | None = None, *, unit: str = "population") -> PopulationFit:

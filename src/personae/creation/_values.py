@@ -92,7 +92,7 @@ class ValuesModel(Frozen):
         for _ in range(_ROUNDS):  # residual scales that leave each centred score with variance 1
             spread = np.diag(centre @ (shape * np.outer(scale, scale)) @ centre.T)
             scale = scale * np.sqrt((1 - explained) / spread)
-        return b, np.linalg.cholesky(shape * np.outer(scale, scale))
+        return b, np.asarray(np.linalg.cholesky(shape * np.outer(scale, scale)), dtype=np.float64)
 
     def scores(self, t_scores: Floats, noise: Floats, weights: tuple[Floats, Floats]) -> Floats:
         """Centred scores in the order of `VALUES`, to two decimals.

@@ -89,12 +89,11 @@ def ipu(
     out = start.copy()
     columns = [np.flatnonzero(incidence[:, c]) for c in range(len(targets))]
     turn, gap = 0, np.inf
-    for turn in range(1, rounds + 1):
+    while turn < rounds and gap >= close:
+        turn += 1
         for c, members in enumerate(columns):
             out[members] *= targets[c] / (incidence[members, c] @ out[members])
         gap = float(np.abs(incidence.T @ out / targets - 1).max())
-        if gap < close:
-            break
     return WeightFit(out, _report(incidence, targets, out, labels), turn, gap < close)
 
 
@@ -119,10 +118,11 @@ def rake_weights(
         return float("inf") if power.max() > 600 else float(start @ np.exp(power) - goal @ m)
 
     out, step, here = start.copy(), 0, value(multipliers)
-    for step in range(1, _STEPS + 1):
+    while step < _STEPS:
         gap = goal - columns.T @ out
         if np.abs(gap).max() < CLOSE:
             break
+        step += 1
         curve = columns.T @ (columns * out[:, None])
         move = np.linalg.lstsq(curve + 1e-12 * np.trace(curve) / len(curve) * np.eye(len(curve)), gap, rcond=1e-12)[0]
         rate = 1.0
@@ -165,7 +165,8 @@ def _checked(
     labels = [f"control {c}" for c in range(controls)] if names is None else list(names)
     if targets.shape != (controls,) or start.shape != (records,) or len(labels) != controls:
         raise InputError(
-            f"weights: incidence {incidence.shape}, targets {targets.shape}, weights {start.shape}, {len(labels)} names.",
+            f"weights: incidence {incidence.shape}, targets {targets.shape}, weights {start.shape}, "
+            f"{len(labels)} names.",
             hint="One row per record, one column, target and name per control.",
         )
     for what, numbers in (("incidence", incidence), ("targets", targets), ("weights", start)):
@@ -210,9 +211,10 @@ def whole_counts(expected: Floats, system: Any, goal: Floats, names: Sequence[st
     fraction = expected - base
     cost = np.concatenate([1 - 2 * fraction + tie, 1 + tie + 1e-4, 1 + tie + 1e-4])
     step: Any = hstack([eye_array(size), eye_array(size), -eye_array(size)])
+    rest = goal - system @ base
     answer: Any = milp(
         cost,
-        constraints=LinearConstraint(vstack([csr_array(system) @ step]).tocsr(), goal - system @ base, goal - system @ base),
+        constraints=LinearConstraint(vstack([csr_array(system) @ step]).tocsr(), rest, rest),
         integrality=np.ones(3 * size, dtype=np.int64),
         bounds=Bounds(np.zeros(3 * size), np.concatenate([np.ones(size), np.full(size, np.inf), base])),
         options={"time_limit": 60.0},
@@ -257,6 +259,7 @@ def improve_counts(
         block: group of each record; exchanges stay inside it, shape (records,).
         incidence: shape (records, controls), already scaled by how much a control matters.
         targets: shape (controls,), scaled likewise.
+        rng: proposes the exchanges.
 
     Returns:
         The summed squared gap that is left.
@@ -276,7 +279,9 @@ def improve_counts(
         people = np.cumsum(counts)
         out = np.searchsorted(people, rng.integers(0, people[-1], _PROPOSALS), side="right")
         home, u = block[out], rng.random(_PROPOSALS)
-        weighted = np.minimum(np.searchsorted(wheel, floors[home] + u * (tops[home] - floors[home]), side="right"), ends[home] - 1)
+        weighted = np.minimum(
+            np.searchsorted(wheel, floors[home] + u * (tops[home] - floors[home]), side="right"), ends[home] - 1
+        )
         even = starts[home] + np.floor(u * (ends[home] - starts[home])).astype(np.int64)
         into = order[np.where(np.arange(_PROPOSALS) % 2 == 0, weighted, even)]
         step = incidence[into] - incidence[out]
