@@ -195,7 +195,7 @@ class Drawn(Frozen):
         return tuple(dict.fromkeys((*self.given, *others, *plus)))
 
 
-def drawn_hash(root: str, drawn: tuple[Drawn, ...]) -> str:
+def drawn_hash(root: str, drawn: tuple[Drawn, ...], *, prefix: str = "r") -> str:
     """The recipe hash: `root` itself while nothing is drawn."""
     if not drawn:
         return root
@@ -204,7 +204,7 @@ def drawn_hash(root: str, drawn: tuple[Drawn, ...]) -> str:
         body = column.model_dump(mode="json", exclude={"source"}, exclude_defaults=True)
         body["table"] = [[key, list(row.items())] for key, row in column.table.items()]
         bodies.append(body)
-    return content_id("r", {"root": root, "drawn": bodies})
+    return content_id(prefix, {"root": root, "drawn": bodies})
 
 
 # Checks ---------------------------------------------------------------------------------------------------------------

@@ -338,7 +338,7 @@ def _counts(
     recipe: HouseholdRecipe, fitted: FittedHouseholds, homes: int, persons: int | None, seed: int
 ) -> tuple[Indexes, int]:
     """Counts per record for a number of households, and how many people are too few or too many."""
-    rng = derive_rng(seed, recipe.hash, "households", homes, persons or 0)
+    rng = derive_rng(seed, recipe.root, "households", homes, persons or 0)
     controls = [_control(recipe, fitted, m, "households") for m in recipe.controls.households]
     controls += [_control(recipe, fitted, m, "persons") for m in recipe.controls.persons]
     hard = [c for c in controls if c.margin.hard]

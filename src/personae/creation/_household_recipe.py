@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from personae.core import Frozen, RecipeError, content_id, derive_seed
 from personae.creation._documents import read_text, require_known
-from personae.creation._drawn import Drawn
+from personae.creation._drawn import Drawn, drawn_hash
 from personae.creation._draws import Floats, uniforms
 from personae.creation._kin import AgeRules, Role
 from personae.creation._names import NamesSpec
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 MEMBER_LIMIT: Final = 20
 _ENGINE: Final = 1
-_LANES: Final = 64
 Shares = dict[str, float]
 
 
@@ -179,6 +178,11 @@ class HouseholdRecipe(Frozen):
     @cached_property
     def hash(self) -> str:
         """Content id of all that decides who lives where; not name, title, notes, sources, n, unit, seed."""
+        return drawn_hash(self.root, self.drawn, prefix="h")
+
+    @cached_property
+    def root(self) -> str:
+        """`hash` without the drawn columns: the key of all other draws."""
         left_out = {"name", "title", "source", "licence", "note", "n", "unit", "seed", "drawn", "names", "traits"}
         body = self.model_dump(mode="json", exclude=left_out)
         for level in ("households", "persons"):
@@ -187,7 +191,6 @@ class HouseholdRecipe(Frozen):
                 margin.pop("source", None)
         body["places"] = list(body["places"].items())
         traits = self.traits.model_dump(mode="json", exclude={"note", "source"}) if self.traits else None
-        body["drawn"] = [c.model_dump(mode="json", exclude={"source"}, exclude_defaults=True) for c in self.drawn]
         body["traits"], body["names"] = traits, [self.names.digest, self.names.variable]
         return content_id("h", {"engine": _ENGINE, **body})
 
@@ -362,8 +365,9 @@ def _label(variable: Variable, word: str, where: str) -> str:
 def _composed(recipe: HouseholdRecipe, part: Composition) -> Iterator[SeedHousehold]:
     """The households a composition makes; the same recipe makes the same ones."""
     key = derive_seed(0, part.name, "composition")
+    lanes = len(recipe.households) + len(part.members) + MEMBER_LIMIT * 2 * len(recipe.persons)
     for k in range(part.draws):
-        turn = _Turn(uniforms(key, np.array([k], dtype=np.int64), 0, _LANES * 8)[0].tolist())
+        turn = _Turn(uniforms(key, np.array([k], dtype=np.int64), 0, lanes)[0].tolist())
         values = {
             name: turn.pick(part.values.get(name, {}), v.labels)
             for name, v in recipe.households.items()
@@ -374,7 +378,7 @@ def _composed(recipe: HouseholdRecipe, part: Composition) -> Iterator[SeedHouseh
             many = int(turn.pick({str(c): s for c, s in slot.count.items()}, ()))
             for _ in range(many):
                 own = {name: turn.pick(slot.values.get(name, {}), v.labels) for name, v in recipe.persons.items()}
-                for name, share in slot.opposite.items():
+                for name, share in sorted(slot.opposite.items()):
                     first, other = recipe.persons[name].labels
                     if members and turn.next() < share:
                         own[name] = other if members[0][name] == first else first
@@ -399,11 +403,11 @@ class _Turn:
         if not shares:
             return labels[int(u * len(labels))]
         u *= sum(shares.values())
-        for label, share in shares.items():
+        for label, share in sorted(shares.items()):  # the order in which they are written does not matter
             u -= share
             if u < 0:
                 return label
-        return [label for label, share in shares.items() if share > 0][-1]
+        return [label for label, share in sorted(shares.items()) if share > 0][-1]
 
 
 def _shares(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, overload
 
@@ -42,7 +42,11 @@ def load_household_recipe(source: str | Path) -> HouseholdRecipe:
         >>> load_household_recipe("harbour_households").households["district"].labels[0]
         'Old Quay'
     """
-    text, where = load_text(source, "households", "recipe of households")
+    return _read(*load_text(source, "households", "recipe of households"))
+
+
+@lru_cache(maxsize=8)
+def _read(text: str, where: str) -> HouseholdRecipe:
     recipe = HouseholdRecipe.of(parse_yaml(text, where, error=RecipeError), where=where)
     _ = recipe.fitted
     return recipe
@@ -112,9 +116,9 @@ class Households(Sequence[Household]):
         self._slots = int(self.fitted.sizes.max())
         self._starts = np.cumsum(self.fitted.sizes) - self.fitted.sizes
         self._enrichment = Enrichment(self._people, np.unique(self.fitted.rows(), axis=0))
-        self._names = NameBook(self.recipe.names, self.seed, self.hash)
+        self._names = NameBook(self.recipe.names, self.seed, self.recipe.root)
         self._naming = naming_variable(self._people)
-        self._shuffle = derive_seed(self.seed, self.hash, "permutation", self.n, self.recipe.unit)
+        self._shuffle = derive_seed(self.seed, self.recipe.root, "permutation", self.n, self.recipe.unit)
 
     @cached_property
     def counts(self) -> HouseholdCounts:
@@ -227,8 +231,9 @@ class Households(Sequence[Household]):
             if v.path == _AGE and self.fitted.distances:
                 draws = uniforms(self._key("ages"), hs, attempt, self._slots)
                 ages = np.zeros((len(hs), self._slots), dtype=np.int64)
-                for r in np.unique(record).tolist():
-                    mine = np.flatnonzero(record == r)
+                order = np.argsort(record, kind="stable")
+                kinds, begins = np.unique(record[order], return_index=True)
+                for r, mine in zip(kinds.tolist(), np.split(order, begins[1:]), strict=True):
                     many = int(self.fitted.sizes[r])
                     ages[mine, :many] = draw_ages(self.fitted.distances[r], draws[mine, :many])
                 out[v.path] = ages[row, place_in]
@@ -251,7 +256,7 @@ class Households(Sequence[Household]):
         return out
 
     def _key(self, *words: str) -> int:
-        return derive_seed(self.seed, self.hash, *words)
+        return derive_seed(self.seed, self.recipe.root, *words)
 
     def _female(self, codes: Indexes) -> Floats:
         """1 for women, 0 for men, NaN for others, by the variable that chooses names."""
