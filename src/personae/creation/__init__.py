@@ -10,8 +10,21 @@ from personae.creation._craft import (
     fallback_counts,
 )
 from personae.creation._design import SampleDesign
+from personae.creation._drawn import Drawn, Formula, LogNormal, Normal, Uniform
+from personae.creation._enrich import ColumnSource, Enrichment
 from personae.creation._fit import FitReport, FittedTable, MarginFit, Pull
 from personae.creation._fitted import MarginMeasures, PopulationFit
+from personae.creation._household_fit import FittedHouseholds, HouseholdCounts, HouseholdReport
+from personae.creation._household_recipe import (
+    Composition,
+    Controls,
+    HouseholdRecipe,
+    MemberSlot,
+    SeedHousehold,
+    read_seed_households,
+)
+from personae.creation._households import Household, Households, household_recipe_names, load_household_recipe
+from personae.creation._kin import AgeRules, kin_word
 from personae.creation._load import load_recipe, recipe_from_yaml, recipe_names
 from personae.creation._names import NameBook, NamesSpec, PersonName
 from personae.creation._override import with_quotas
@@ -42,21 +55,41 @@ from personae.creation._seed import seed_records
 from personae.creation._situate import situate
 from personae.creation._statements import write_statements
 from personae.creation._traits import TraitModel, swapped_trait_twins
+from personae.creation._values import VALUES, ValuesModel
+from personae.creation._weights import ControlRow, WeightFit, ipu, rake_weights
 
 __all__ = [
     "SUBSETS",
+    "VALUES",
+    "AgeRules",
+    "ColumnSource",
+    "Composition",
     "Conditional",
+    "ControlRow",
+    "Controls",
     "CountTable",
     "CraftReason",
     "Crafted",
+    "Drawn",
+    "Enrichment",
     "FitReport",
+    "FittedHouseholds",
     "FittedTable",
+    "Formula",
+    "Household",
+    "HouseholdCounts",
+    "HouseholdRecipe",
+    "HouseholdReport",
+    "Households",
+    "LogNormal",
     "Margin",
     "MarginFit",
     "MarginMeasures",
     "Match",
+    "MemberSlot",
     "NameBook",
     "NamesSpec",
+    "Normal",
     "PairRejection",
     "PersonName",
     "Population",
@@ -70,12 +103,16 @@ __all__ = [
     "Schema",
     "SchemaField",
     "SchemaSampler",
+    "SeedHousehold",
     "SeedTable",
     "SocialIdentity",
     "Strata",
     "TraitModel",
+    "Uniform",
+    "ValuesModel",
     "Variable",
     "Violation",
+    "WeightFit",
     "answers_of_person",
     "assemble_profile",
     "check_fields",
@@ -86,13 +123,19 @@ __all__ = [
     "craft_messages",
     "create_people",
     "fallback_counts",
+    "household_recipe_names",
+    "ipu",
+    "kin_word",
     "largest_remainder",
     "load_gallery",
+    "load_household_recipe",
     "load_people",
     "load_profiles",
     "load_recipe",
     "load_schema",
     "people_digest",
+    "rake_weights",
+    "read_seed_households",
     "recipe_from_yaml",
     "recipe_names",
     "save_people",

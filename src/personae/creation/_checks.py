@@ -11,6 +11,7 @@ import numpy as np
 
 from personae.core import RecipeError
 from personae.creation._documents import require_known
+from personae.creation._drawn import check_drawn
 from personae.creation._names import LISTS, list_of
 from personae.creation._paths import leaf_kind
 from personae.creation._recipe import SEPARATOR, SUM_TOLERANCE
@@ -51,6 +52,7 @@ def check_recipe(recipe: Recipe) -> None:
     _check_rules(recipe)
     _check_coverage(recipe)
     _check_people(recipe)
+    check_drawn(recipe)
 
 
 def _check_variables(recipe: Recipe) -> None:

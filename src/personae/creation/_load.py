@@ -46,6 +46,7 @@ def _kept(text: str, where: str) -> Recipe:
 def _read(text: str, where: str, folder: Path | None) -> Recipe:
     recipe = Recipe.of(parse_yaml(text, where, error=RecipeError), where=where, folder=folder)
     _ = recipe.fitted
+    _ = recipe.enrichment
     return recipe
 
 

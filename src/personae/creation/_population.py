@@ -16,6 +16,7 @@ from personae.core import DOMAINS, Goal, InputError, Persona, Provenance, Recipe
 from personae.creation._checks import naming_variable
 from personae.creation._design import SampleDesign, sample_design
 from personae.creation._draws import Floats, Indexes, normals, permute, pick, uniforms
+from personae.creation._enrich import ColumnSource, column_sources
 from personae.creation._fit import category_mask
 from personae.creation._fitted import PopulationFit, compare_with_recipe
 from personae.creation._load import load_recipe
@@ -79,10 +80,13 @@ class Population(Sequence[Persona]):
         if self.n < 1 or self.seed < 0:
             raise RecipeError(f"n is {self.n!r} and seed is {self.seed!r}.", hint="n is at least 1, seed at least 0.")
         self.hash: Final = self.recipe.hash
-        self._names = NameBook(self.recipe.names, self.seed, self.hash)
+        root = self.recipe.root
+        self._names = NameBook(self.recipe.names, self.seed, root)
         self._naming = naming_variable(self.recipe)
-        self._draws = derive_seed(self.seed, self.hash, "person")
-        self._shuffle = derive_seed(self.seed, self.hash, "permutation", self.n)
+        self._draws = derive_seed(self.seed, root, "person")
+        self._shuffle = derive_seed(self.seed, root, "permutation", self.n)
+        self._drawing = derive_seed(self.seed, root, "drawn")
+        self._enrichment = self.recipe.enrichment
 
     @cached_property
     def design(self) -> SampleDesign:
@@ -150,7 +154,8 @@ class Population(Sequence[Persona]):
 
         Columns are `k`, the category of each variable under its name, `weight` when people have weights, with `details`
         what is drawn inside the cell under its persona path (whole numbers of binned variables, places, the five
-        T-scores), and with `names` their names. The same values as `person` gives, without making a Persona.
+        T-scores) and the recipe's `drawn` columns under their names, and with `names` what they are called. The same
+        values as `person` gives, without making a Persona.
         """
         out: dict[str, NDArray[Any]] = {}
         for name, column in self._bulk(self._chosen(ks), attempt, details=details, names=names).items():
@@ -160,6 +165,10 @@ class Population(Sequence[Persona]):
             middle = np.array([f" {initials(turn)}" for turn in range(int(turns.max(initial=0)) + 1)])
             out["names.full"] = np.char.add(np.char.add(out["names.given"], middle[turns]), out["names.family"])
         return out
+
+    def sources(self) -> dict[str, ColumnSource]:
+        """Where each column comes from: margins, conditional tables, the seed, a drawn table, traits, names, places."""
+        return column_sources(self.recipe)
 
     def arrow(
         self, ks: Iterable[int] | None = None, *, attempt: int = 0, details: bool = True, names: bool = False
@@ -296,10 +305,11 @@ class Population(Sequence[Persona]):
             out[name] = _Coded(codes[:, column], labels)
         if self.cell_weights is not None:
             out["weight"] = self.cell_weights[occupied]
+        own = self._details(ks, codes, attempt) if details or (names and self.recipe.names.year is not None) else {}
         if details:
-            out |= self._details(ks, codes, attempt)
+            out |= own | self._drawn(ks, codes, own, attempt)
         if names:
-            called = self._names.codes(ks, self._lists[self._column(codes, self._naming_column)])
+            called = self._names.codes(ks, self._lists[self._column(codes, self._naming_column)], self._born(own))
             out["names.given"] = _Coded(called.given.astype(np.int32), self._names.given_words)
             out["names.family"] = _Coded(called.family.astype(np.int32), self._names.family_words)
             out["names.turn"] = called.turn
@@ -359,10 +369,9 @@ class Population(Sequence[Persona]):
     def _people(self, ks: Indexes, attempt: int = 0) -> Iterator[Persona]:
         codes = self._codes(ks)
         weights = self._weights(ks)
-        details: dict[str, list[Any]] = {
-            path: [column.words[c] for c in column.codes.tolist()] if isinstance(column, _Coded) else column.tolist()
-            for path, column in self._details(ks, codes, attempt).items()
-        }
+        arrays = self._details(ks, codes, attempt)
+        told = {name: _listed(column) for name, column in self._drawn(ks, codes, arrays, attempt).items()}
+        details = {path: _listed(column) for path, column in arrays.items()}
         variables = self.recipe.variables
         labels = [variable.labels for variable in variables.values()]
         written = [
@@ -371,7 +380,7 @@ class Population(Sequence[Persona]):
             if v.path is not None and c not in self._numeric
         ]
         lists = self._lists[self._column(codes, self._naming_column)]
-        called = self._names.names(ks, [LISTS[c] for c in lists.tolist()])
+        called = self._names.names(ks, [LISTS[c] for c in lists.tolist()], self._born(arrays))
         issues = self._issues(codes)
         for row, (k, own) in enumerate(zip(ks.tolist(), codes.tolist(), strict=True)):
             name = called[row]
@@ -386,10 +395,29 @@ class Population(Sequence[Persona]):
                 place(body, path, values[row])
             if self.recipe.traits is not None:
                 body["personal"]["big_five"]["norm"] = self.recipe.traits.norm
+            if told:
+                self._enrichment.place(body, {name: values[row] for name, values in told.items()})
             cell = {n: labels[c][own[c]] for c, n in enumerate(variables)}
             weight = None if weights is None else float(weights[row])
             body["provenance"] = self._provenance(k, attempt, cell, issues[row], weight)
             yield Persona.model_validate(body)
+
+    def _born(self, details: Mapping[str, NDArray[Any] | _Coded]) -> Indexes | None:
+        """Birth year of each person, where names follow it."""
+        year, ages = self.recipe.names.year, details.get("social.age")
+        return None if year is None or ages is None or isinstance(ages, _Coded) else year - ages
+
+    def _drawn(
+        self, ks: Indexes, codes: NDArray[np.int16], details: Mapping[str, NDArray[Any] | _Coded], attempt: int
+    ) -> dict[str, NDArray[Any] | _Coded]:
+        """The recipe's drawn columns, by name."""
+        if not self.recipe.drawn:
+            return {}
+        numbers = {path: column for path, column in details.items() if not isinstance(column, _Coded)}
+        return {
+            name: column.values if column.labels is None else _Coded(column.values.astype(np.int32), column.labels)
+            for name, column in self._enrichment.draw(self._drawing, ks, codes, numbers, attempt).items()
+        }
 
     @cached_property
     def _naming_column(self) -> int | None:
@@ -441,6 +469,10 @@ class Population(Sequence[Persona]):
             claim = variable.labels.index(claimed) if claimed in variable.labels else -1
             out.append(claim if claim in fitting else fitting[0] if len(fitting) == 1 else -1)
         return out
+
+
+def _listed(column: NDArray[Any] | _Coded) -> list[Any]:
+    return [column.words[c] for c in column.codes.tolist()] if isinstance(column, _Coded) else column.tolist()
 
 
 def _states(stated: object, words: str | None) -> bool:

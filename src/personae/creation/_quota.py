@@ -71,7 +71,7 @@ def count_people(
     own = recipe.rarity == 1 and recipe.strata is None and not table.report.soft
     hard = [m for m in recipe.margins if m.hard] if hard is None else list(hard)
     block, block_counts, quotas = _blocks(recipe, table, hard, n)
-    rng = derive_rng(seed, recipe.hash, "cells", n)
+    rng = derive_rng(seed, recipe.root, "cells", n)
     counts = _fill(table.shares, block, block_counts, rng)
     soft: list[tuple[Indexes, Floats]] = []
     for margin in recipe.margins:

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from personae.core import Frozen, RecipeError, UnknownKeyError, content_id
+from personae.creation._drawn import Drawn, drawn_hash
 from personae.creation._draws import Floats
 from personae.creation._names import NamesSpec
 from personae.creation._paths import find_model
@@ -19,6 +20,7 @@ from personae.creation._rules import Rule, expand_groups
 from personae.creation._traits import TraitModel
 
 if TYPE_CHECKING:
+    from personae.creation._enrich import Enrichment
     from personae.creation._fit import FittedTable
 
 Unit = Literal["share", "count"]
@@ -204,6 +206,7 @@ class Recipe(Frozen):
         names: where names come from.
         places: {place: weight} for `social.residence`, drawn apart from everything else.
         constants: {persona path: words} that everybody shares.
+        drawn: columns drawn after the cell, in order; they enlarge no joint table and change nobody's cell.
 
     Raises:
         RecipeError: anything that cannot be met, naming the cells and the size of the gap.
@@ -231,6 +234,7 @@ class Recipe(Frozen):
     names: NamesSpec = Field(default_factory=NamesSpec)
     places: dict[str, float] = Field(default_factory=dict)
     constants: dict[str, str] = Field(default_factory=dict)
+    drawn: tuple[Drawn, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -278,6 +282,11 @@ class Recipe(Frozen):
     @cached_property
     def hash(self) -> str:
         """Content id `r-<16 hex>` of all that decides who the people are; not name, title, notes, sources, n, seed."""
+        return drawn_hash(self.root, self.drawn)
+
+    @cached_property
+    def root(self) -> str:
+        """`hash` without the drawn columns: the key of all other draws, so that a column more changes none of them."""
         body = self.model_dump(
             mode="json",
             include={"variables", "margins", "conditionals", "rules", "seed_table", "traits", "places", "constants"},
@@ -314,6 +323,17 @@ class Recipe(Frozen):
         from personae.creation._fit import fit_recipe
 
         return fit_recipe(self)
+
+    @cached_property
+    def enrichment(self) -> Enrichment:
+        """The drawn columns, compiled.
+
+        Raises:
+            RecipeError: a combination that occurs has no row, or rules leave it nothing.
+        """
+        from personae.creation._enrich import Enrichment
+
+        return Enrichment(self)
 
     def shares(self, margin: Margin) -> Floats:
         """Target shares of all cells of a margin, flat, last variable fastest."""
