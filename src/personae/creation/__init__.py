@@ -1,5 +1,6 @@
 """Making people: recipes, exact quotas, rules, traits, names, schema sampling, crafting, and people in files."""
 
+from personae.creation._compare import Compare
 from personae.creation._craft import (
     Crafted,
     CraftReason,
@@ -9,14 +10,17 @@ from personae.creation._craft import (
     craft_messages,
     fallback_counts,
 )
+from personae.creation._domains import Customer, Medication, Patient, Stages, Student, StudentLevels
 from personae.creation._fit import FitReport, FittedTable
 from personae.creation._load import load_recipe, recipe_names
+from personae.creation._match import Match
 from personae.creation._names import NameBook, NamesSpec, PersonName
+from personae.creation._packs import Anchor, Reading, RulePack, Vocabulary, load_pack, pack_names
 from personae.creation._people import load_gallery, load_people, save_people, write_population
 from personae.creation._population import Population, PopulationFit, create_people
 from personae.creation._quota import CountTable, largest_remainder
 from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Variable
-from personae.creation._rules import Match, Rule, Violation, check_fields, check_persona
+from personae.creation._rules import Count, Distinct, Rule, Violation, check_fields, check_persona
 from personae.creation._schema import (
     PairRejection,
     RejectionReport,
@@ -29,30 +33,43 @@ from personae.creation._situate import situate
 from personae.creation._traits import TraitModel, swapped_trait_twins
 
 __all__ = [
+    "Anchor",
+    "Compare",
     "Conditional",
+    "Count",
     "CountTable",
     "CraftReason",
     "Crafted",
+    "Customer",
+    "Distinct",
     "FitReport",
     "FittedTable",
     "Margin",
     "Match",
+    "Medication",
     "NameBook",
     "NamesSpec",
     "PairRejection",
+    "Patient",
     "PersonName",
     "Population",
     "PopulationFit",
+    "Reading",
     "Recipe",
     "RejectionReport",
     "Rule",
+    "RulePack",
     "Schema",
     "SchemaField",
     "SchemaSampler",
     "SeedTable",
+    "Stages",
+    "Student",
+    "StudentLevels",
     "TraitModel",
     "Variable",
     "Violation",
+    "Vocabulary",
     "check_fields",
     "check_persona",
     "craft",
@@ -63,9 +80,11 @@ __all__ = [
     "fallback_counts",
     "largest_remainder",
     "load_gallery",
+    "load_pack",
     "load_people",
     "load_recipe",
     "load_schema",
+    "pack_names",
     "recipe_names",
     "save_people",
     "situate",
