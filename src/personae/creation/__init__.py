@@ -1,6 +1,7 @@
 """Making people: recipes, exact quotas, rules, traits, names, schema sampling, crafting, and people in files."""
 
 from personae.creation._compare import Compare
+from personae.creation._corrupt import CORRUPTIONS, Corruption, corrupt
 from personae.creation._craft import (
     Crafted,
     CraftReason,
@@ -33,9 +34,11 @@ from personae.creation._situate import situate
 from personae.creation._traits import TraitModel, swapped_trait_twins
 
 __all__ = [
+    "CORRUPTIONS",
     "Anchor",
     "Compare",
     "Conditional",
+    "Corruption",
     "Count",
     "CountTable",
     "CraftReason",
@@ -72,6 +75,7 @@ __all__ = [
     "Vocabulary",
     "check_fields",
     "check_persona",
+    "corrupt",
     "craft",
     "craft_description",
     "craft_faults",
