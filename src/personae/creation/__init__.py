@@ -13,13 +13,15 @@ from personae.creation._craft import (
 )
 from personae.creation._domains import Customer, Medication, Patient, Stages, Student, StudentLevels
 from personae.creation._fit import FitReport, FittedTable
+from personae.creation._lint import Finding, lint, lint_many
 from personae.creation._load import load_recipe, recipe_names
 from personae.creation._match import Match
 from personae.creation._names import NameBook, NamesSpec, PersonName
-from personae.creation._packs import Anchor, Reading, RulePack, Vocabulary, load_pack, pack_names
+from personae.creation._packs import Anchor, RulePack, Vocabulary, load_pack, pack_names
 from personae.creation._people import load_gallery, load_people, save_people, write_population
 from personae.creation._population import Population, PopulationFit, create_people
 from personae.creation._quota import CountTable, largest_remainder
+from personae.creation._reading import Reading
 from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Variable
 from personae.creation._rules import Count, Distinct, Rule, Violation, check_fields, check_persona
 from personae.creation._schema import (
@@ -45,6 +47,7 @@ __all__ = [
     "Crafted",
     "Customer",
     "Distinct",
+    "Finding",
     "FitReport",
     "FittedTable",
     "Margin",
@@ -83,6 +86,8 @@ __all__ = [
     "create_people",
     "fallback_counts",
     "largest_remainder",
+    "lint",
+    "lint_many",
     "load_gallery",
     "load_pack",
     "load_people",

@@ -63,6 +63,16 @@ class Column:
         """Another column, read from the distinct values of this one."""
         return _plain([read(v) for v in self.values]).take(self.codes)
 
+    @staticmethod
+    def together(columns: Sequence[Column], read: Callable[..., Any]) -> Column:
+        """Another column, read from several: once for each combination of values that occurs."""
+        codes = columns[0].codes + 1
+        for column in columns[1:]:
+            _, codes = np.unique(codes * (len(column.values) + 1) + column.codes + 1, return_inverse=True)
+        _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+        rows = ([None if c.codes[row] < 0 else c.values[c.codes[row]] for c in columns] for row in first.tolist())
+        return _plain([read(*row) for row in rows]).take(inverse.astype(np.int64))
+
     def take(self, codes: Codes) -> Column:
         """Rows of this column in the order of `codes`; -1 stays missing."""
         padded = np.append(self.codes, -1)

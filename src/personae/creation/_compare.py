@@ -9,6 +9,7 @@ from datetime import date
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
+import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from personae.core import Frozen
@@ -16,7 +17,7 @@ from personae.core import Frozen
 if TYPE_CHECKING:
     from personae.creation._columns import Column, Mask
 
-Op = Literal["<", "<=", ">", ">=", "==", "!="]
+Op = Literal["<", "<=", ">", ">=", "==", "!=", "shares"]
 Kind = Literal["number", "date", "word"]
 Range = tuple[float, float]
 _DATE: Final = re.compile(r"\s*(-?\d{1,4})(?:-(\d{1,2})(?:-(\d{1,2})(?:[T ].{0,32})?)?)?\s*")
@@ -24,7 +25,7 @@ _MIRROR: Final[Mapping[str, Op]] = {">": "<", ">=": "<="}
 
 
 class Compare(Frozen):
-    """One field against another, or against a number: `left op right + offset`, give or take `tolerance`.
+    """One field against another, or a number: `left op factor · right · times + offset`, give or take `tolerance`.
 
     A value may be a range: a year is all its days, a grade is the ages its table gives. A comparison fails only when
     no value inside the ranges meets it, and holds only when every one does. Lists are compared element by element: it
@@ -32,9 +33,12 @@ class Compare(Frozen):
 
     Args:
         left: a field.
-        op: `<`, `<=`, `>`, `>=`, `==` or `!=`.
+        op: `<`, `<=`, `>`, `>=`, `==` or `!=`; of words also `shares` (a word of four letters or more is part of a
+            word of the other side).
         right: another field.
         value: a number (or a word) in place of `right`.
+        factor: what the right side is multiplied by.
+        times: another field that the right side is multiplied by.
         offset: added to the right side (days, for dates).
         tolerance: by how much it may be missed (days, for dates).
         table: what a word of `right` stands for, as a number or `[lowest, highest]`; of `left` with `table_of: left`.
@@ -45,6 +49,8 @@ class Compare(Frozen):
     op: Op
     right: str | None = None
     value: float | str | None = None
+    factor: float = 1.0
+    times: str | None = None
     offset: float = 0.0
     tolerance: float = Field(default=0.0, ge=0)
     table: dict[str, tuple[float, float]] | None = None
@@ -62,8 +68,11 @@ class Compare(Frozen):
     def _two_sides(self) -> Self:
         if (self.right is None) == (self.value is None):
             raise ValueError(f"compare {self.left!r} {self.op}: needs either right (a field) or value")
-        if self.kind == "word" and (self.op not in {"==", "!="} or self.offset or self.tolerance):
-            raise ValueError("words can be compared by == and != only")
+        plain = not (self.offset or self.tolerance or self.times) and self.factor == 1
+        if self.kind == "word" and not (plain and self.op in {"==", "!=", "shares"}):
+            raise ValueError("words can be compared by ==, != and shares only")
+        if self.kind != "word" and self.op == "shares":
+            raise ValueError("shares is about words: write kind: word")
         for word, (low, high) in (self.table or {}).items():
             if low > high:
                 raise ValueError(f"table: {word!r} runs from {low:g} to {high:g}")
@@ -72,36 +81,41 @@ class Compare(Frozen):
     @cached_property
     def fields(self) -> tuple[str, ...]:
         """The fields it needs."""
-        return (self.left,) if self.right is None else (self.left, self.right)
+        return tuple(name for name in (self.left, self.right, self.times) if name is not None)
 
-    def holds(self, left: object, right: object = None) -> bool:
-        """Whether it surely holds, for every element of a list."""
-        verdicts = self._verdicts(left, self.value if self.right is None else right)
+    def holds(self, *values: object) -> bool:
+        """Whether it surely holds, for every element of a list. Values are those of `fields`."""
+        verdicts = self._verdicts(values)
         return bool(verdicts) and all(v is True for v in verdicts)
 
-    def fails(self, left: object, right: object = None) -> bool:
+    def fails(self, *values: object) -> bool:
         """Whether it surely fails, for any element of a list."""
-        return any(v is False for v in self._verdicts(left, self.value if self.right is None else right))
+        return any(v is False for v in self._verdicts(values))
 
     def mask(self, columns: Mapping[str, Column], test: Callable[..., bool]) -> Mask:
-        """`holds` or `fails` (given as `test`) for every row."""
-        if self.right is None:
-            return columns[self.left].judge(test)
-        return columns[self.left].with_other(columns[self.right], test)
+        """`holds` or `fails` (given as `test`) for every row; rows with a missing value fail the test."""
+        own = [columns[name] for name in self.fields]
+        known = np.logical_and.reduce([column.known for column in own])
+        return known & type(own[0]).together(own, lambda *v: None not in v and test(*v)).judge(bool)
 
-    def _verdicts(self, left: object, right: object) -> list[bool | None]:
-        return [self._verdict(a, b) for a in _items(left) for b in _items(right)]
+    def _verdicts(self, values: tuple[object, ...]) -> list[bool | None]:
+        rest = list(values[1:])
+        right = self.value if self.right is None else rest.pop(0)
+        times = rest.pop(0) if self.times is not None else 1.0
+        return [self._verdict(a, b, times) for a in _items(values[0]) for b in _items(right)]
 
-    def _verdict(self, left: object, right: object) -> bool | None:
+    def _verdict(self, left: object, right: object, times: object) -> bool | None:
         if self.kind == "word":
+            if self.op == "shares":
+                return _share(_fold(left), _fold(right))
             return (_fold(left) == _fold(right)) == (self.op == "==")
-        one, two = (
-            self._range(left, mapped=self.table_of == "left"),
-            self._range(right, mapped=self.table_of == "right"),
-        )
-        if one is None or two is None:
+        one = self._range(left, mapped=self.table_of == "left")
+        two = self._range(right, mapped=self.table_of == "right")
+        by = _number(times)
+        if one is None or two is None or by is None:
             return None
-        two = (two[0] + self.offset, two[1] + self.offset)
+        ends = sorted(end * self.factor * by[0] + self.offset for end in two)
+        two = (ends[0], ends[1])
         op = self.op
         if op in _MIRROR:
             op, one, two = _MIRROR[op], two, one
@@ -136,6 +150,14 @@ def _fold(value: object) -> str:
 def folded(value: object) -> frozenset[str]:
     """The elements of a list (or the one value) as words whose case and blanks do not matter; blank ones dropped."""
     return frozenset(w for v in _items(value) if v is not None and (w := _fold(v)))
+
+
+_WORD: Final = re.compile(r"\w{4,}")
+
+
+def _share(left: str, right: str) -> bool:
+    """Whether a word of four letters or more on one side is part of a word on the other."""
+    return any(w in right for w in _WORD.findall(left)) or any(w in left for w in _WORD.findall(right))
 
 
 def _number(value: object) -> Range | None:

@@ -26,7 +26,8 @@ def _child_with_degree(body: Body, rng: Rng) -> bool:
     d.child(body, rng)
     degrees = (
         "a doctorate", "PhD in physics", "Ph.D.", "a master's degree", "a graduate degree", "MBA",
-        "a bachelor's degree", "a college degree", "law degree", "medical degree", "university degree in history", "postgraduate diploma",
+        "a bachelor's degree", "a college degree", "law degree", "medical degree", "university degree in history",
+        "postgraduate diploma",
     )  # fmt: skip
     body["social"]["education"] = d.one(rng, degrees)
     return True

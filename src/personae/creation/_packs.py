@@ -6,28 +6,24 @@ what, and what a target asks for (anchors). The same pack judges one person, a m
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from personae.core import Fact, Frozen, Persona, RecipeError
 from personae.creation._columns import Column
 from personae.creation._documents import parse_yaml, require_known, shipped_names
 from personae.creation._load import load_text
-from personae.creation._match import phrases
-from personae.creation._patterns import safe_pattern
+from personae.creation._reading import Reading
 from personae.creation._recipe import parse_document
 from personae.creation._rules import Count, Rule, Severity, Violation, check_fields, expand_groups
 
 Order = Literal["best_first", "worst_first"]
-Read = Literal["numbers", "first", "number", "level", "said", "text"]
-_GAP: Final = 24
 
 
 class Vocabulary(Frozen):
@@ -54,99 +50,7 @@ class Vocabulary(Frozen):
         return self.words[::-1] if self.order == "best_first" else self.words
 
 
-class Reading(Frozen):
-    """A field that has to be read: elements of a list chosen by what they say, and numbers or levels found in a text.
-
-    Args:
-        path: a dotted path of a person (`relations`, `social.age`, `ext.student.values`).
-        where: of a list of records, only those whose keys say one of these phrases.
-        take: the key of a record that is read.
-        read: `numbers` (all that `patterns` capture), `first` (the first of them), `number` (the first number in the
-            text, thousands marks dropped), `level` (the level word beside one of `term`), `said` (the phrases of `term`
-            that are said; an empty list when none is), or `text` (as it stands).
-        patterns: regular expressions, one of whose groups is the number (see `safe_pattern`).
-        term: phrases for what a level is about, or that may be said.
-        scale: level words.
-        within: most characters between a term and its level.
-    """
-
-    path: str
-    where: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    take: str | None = None
-    read: Read = "text"
-    patterns: tuple[str, ...] = ()
-    term: tuple[str, ...] = ()
-    scale: tuple[str, ...] = ()
-    within: int = Field(default=_GAP, ge=0, le=200)
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.read in {"numbers", "first"} and not self.patterns:
-            raise ValueError(f"read: {self.read} needs patterns")
-        if self.read == "level" and not (self.term and self.scale):
-            raise ValueError("read: level needs term and scale")
-        if self.read == "said" and not self.term:
-            raise ValueError("read: said needs term")
-        for pattern in self.patterns:
-            if safe_pattern(pattern).groups < 1:
-                raise ValueError(f"{pattern!r} has no group for the number")
-        return self
-
-    def of(self, value: Any) -> Any:
-        """What the field holds, from the value at its path; None when there is nothing to read."""
-        if value is None:
-            return None
-        if self.take is not None or self.where:
-            texts = [t for record in _listed(value) if (t := self._chosen(record)) is not None]
-        else:
-            texts = [v for v in _listed(value) if v is not None]
-        if self.read == "text":
-            return (tuple(texts) if isinstance(value, (list, tuple)) else texts[0]) if texts else None
-        if self.read == "numbers":
-            return tuple(n for text in texts for n in self._numbers(str(text))) or None
-        if self.read == "said":
-            spoken = phrases(self.term)
-            said = (_spelt(m[0], self.term) for text in texts for m in spoken.finditer(str(text)))
-            return tuple(dict.fromkeys(said))
-        found = (self._first(str(text)) for text in texts)
-        return next((v for v in found if v is not None), None)
-
-    def _chosen(self, record: Any) -> Any:
-        if not isinstance(record, Mapping):
-            return None
-        for key, words in self.where.items():
-            if phrases(words).search(str(record.get(key) or "")) is None:
-                return None
-        return record if self.take is None else record.get(self.take)
-
-    def _first(self, text: str) -> float | str | None:
-        if self.read == "level":
-            return self._level(text)
-        if self.read == "number":
-            found = _NUMBER.search(text)
-            return float(found[0].replace(",", "")) if found else None
-        return next(iter(self._numbers(text)), None)
-
-    def _numbers(self, text: str) -> list[float]:
-        found = [m for p in self.patterns for m in safe_pattern(p).finditer(text)]
-        words = [next((g for g in m.groups() if g), "") for m in sorted(found, key=re.Match.start)]
-        return [float(w.replace(",", "")) for w in words if _NUMBER.fullmatch(w)]
-
-    def _level(self, text: str) -> str | None:
-        """The level said nearest after the first mention of the term that has one; the words of the scale are kept."""
-        levels = phrases(self.scale)
-        for term in phrases(self.term).finditer(text):
-            stop = _STOP.search(text, term.end())
-            end = min(stop.start() if stop else len(text), term.end() + self.within + max(map(len, self.scale)))
-            found = levels.search(text, term.end(), end)
-            if found is not None and found.start() - term.end() <= self.within:
-                return _spelt(found[0], self.scale)
-        return None
-
-
-_STOP: Final = re.compile(r"[,.;!?\n]")
 FieldSource: TypeAlias = "str | Reading"
-_NUMBER: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{3}){1,4}(?:\.[0-9]{1,6})?|[0-9]{1,15}(?:\.[0-9]{1,6})?")
 
 
 class Anchor(Frozen):
@@ -276,42 +180,49 @@ class RulePack(Frozen):
         named = (self._owner_of.get(name) for name in (*rule.judged, *rule.fields))
         return next((owner for owner in named if owner is not None), None)
 
-    def path(self, field: str) -> str:
-        """Where a field stands in a person."""
-        source = self.fields[field]
-        return source if isinstance(source, str) else source.path
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """Every path of a person that the pack reads."""
+        sources = self.fields.values()
+        return tuple(dict.fromkeys(p for s in sources for p in ((s,) if isinstance(s, str) else s.paths)))
 
-    def concerns(self, persona: Persona) -> bool:
-        """Whether the pack is meant for this person."""
-        return not self.applies or any(plain_at(persona, path) is not None for path in self.applies)
+    def concerns(self, given: Persona | Mapping[str, Any]) -> bool:
+        """Whether the pack is meant for this person (or its mapping as in a file)."""
+        body = body_of(given)
+        return not self.applies or any(at_path(body, path) is not None for path in self.applies)
 
     def values(self, given: Persona | Mapping[str, object]) -> dict[str, Any]:
         """Every field of the pack with its value (None: missing), from a person or a mapping of fields.
 
-        A reading that the mapping does not hold is read from the field that stands at its path.
+        A reading that the mapping does not hold is read from the fields that stand at its paths.
         """
         if isinstance(given, Persona):
-            return {name: self._read(given, source) for name, source in self.fields.items()}
+            return self.read(body_of(given))
+        return self._filled({name: given[name] for name in given if name in self.fields or name in self.paths})
+
+    def read(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Every field of the pack with its value, from the mapping that a file holds."""
+        return self._filled({path: at_path(body, path) for path in self.paths})
+
+    def _filled(self, known: Mapping[str, Any]) -> dict[str, Any]:
+        """Values of all fields from those that are known by field name or by path."""
         out: dict[str, Any] = {}
         for name, source in self.fields.items():
-            if name in given or isinstance(source, str):
-                out[name] = given.get(name)
+            if name in known:
+                out[name] = known[name]
+            elif isinstance(source, str):
+                out[name] = known.get(source)
             else:
-                base = self._base(source.path, given)
-                out[name] = None if base is None else source.of(given[base])
+                out[name] = source.of(*(known.get(self._base(path, known)) for path in source.paths))
         return out
 
-    def _read(self, persona: Persona, source: FieldSource) -> Any:
-        if isinstance(source, str):
-            return plain_at(persona, source)
-        return source.of(plain_at(persona, source.path))
+    @cached_property
+    def _names_of(self) -> dict[str, str]:
+        return {source: name for name, source in reversed(self.fields.items()) if isinstance(source, str)}
 
-    def _base(self, path: str, given: Iterable[str]) -> str | None:
-        """The name in `given` that holds the value of a path."""
-        names = set(given)
-        if path in names:
-            return path
-        return next((n for n, s in self.fields.items() if n in names and s == path), None)
+    def _base(self, path: str, known: Mapping[str, Any]) -> str:
+        """The key that holds the value of a path: the path, or the field that stands there."""
+        return path if path in known else self._names_of.get(path, path)
 
     def check(self, given: Persona | Mapping[str, object]) -> tuple[Violation, ...]:
         """Every rule that a person or a mapping of fields breaks, in the order of the rules."""
@@ -327,19 +238,21 @@ class RulePack(Frozen):
             RecipeError: no columns, or of different lengths.
         """
         own = {name: Column.of(column) for name, column in given.items()}
-        lengths = {len(column) for column in own.values()}
+        lengths = sorted({len(column) for column in own.values()})
         if len(lengths) != 1:
             raise RecipeError(
-                f"pack {self.name!r}: columns of {sorted(lengths) or 'no'} rows.", hint="Give columns of one length."
+                f"pack {self.name!r}: columns of {lengths or 'no'} rows.", hint="Give columns of one length."
             )
+        missing = Column.missing(lengths[0])
         out: dict[str, Column] = {}
         for name, source in self.fields.items():
-            base = name if name in own else self._base(self.path(name), own)
-            if base is None:
-                out[name] = Column.missing(lengths.copy().pop())
+            if name in own:
+                out[name] = own[name]
+            elif isinstance(source, str):
+                out[name] = own.get(source, missing)
             else:
-                read = base != name and not isinstance(source, str)
-                out[name] = own[base].map(source.of) if read and isinstance(source, Reading) else own[base]
+                bases = [own.get(self._base(path, own), missing) for path in source.paths]
+                out[name] = bases[0].map(source.of) if len(bases) == 1 else Column.together(bases, source.of)
         return out
 
     def masks(self, columns: Mapping[str, Any]) -> dict[str, NDArray[np.bool_]]:
@@ -351,34 +264,37 @@ class RulePack(Frozen):
         return {rule.code: rule.mask(own) for rule in self.rules}
 
 
-def plain_at(persona: Persona, path: str) -> Any:
-    """Plain value at a path: facts unwrapped, records as mappings, empty lists and mappings as None.
+def body_of(given: Persona | Mapping[str, Any]) -> Mapping[str, Any]:
+    """The mapping that a file would hold."""
+    return given.model_dump(mode="json", exclude_defaults=True) if isinstance(given, Persona) else given
 
-    A whole section that is a list of records (`relations`, `timeline`) comes as a tuple of mappings.
-    """
-    return _plain(persona.get(path))
+
+def at_path(body: Mapping[str, Any], path: str) -> Any:
+    """Plain value at a dotted path of a mapping as in a file; facts unwrapped, empty lists and mappings as None."""
+    if path.startswith("attributes."):
+        attributes = body.get("attributes")
+        return _plain(attributes.get(path.removeprefix("attributes."))) if isinstance(attributes, Mapping) else None
+    node: Any = body
+    for step in path.split("."):
+        if not isinstance(node, Mapping):
+            return None
+        node = node.get(step)
+        if node is None:
+            return None
+    return _plain(node)
+
+
+_FACT: Final = frozenset(Fact.model_fields)
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Fact):
-        return _plain(value.value)
-    if isinstance(value, BaseModel):
-        return {k: _plain(v) for k, v in value if v is not None}
+    if isinstance(value, Mapping):
+        if "value" in value and value.keys() <= _FACT:
+            return _plain(value["value"])
+        return {k: _plain(v) for k, v in value.items() if v is not None} or None
     if isinstance(value, (list, tuple)):
         return tuple(_plain(v) for v in value) or None
-    if isinstance(value, Mapping):
-        return {k: _plain(v) for k, v in value.items()} or None
     return value
-
-
-def _listed(value: Any) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
-
-
-def _spelt(found: str, scale: tuple[str, ...]) -> str:
-    """The word of a scale that a text means."""
-    bare = re.sub(r"[\s-]+", " ", found).casefold()
-    return next(word for word in scale if re.sub(r"[\s-]+", " ", word).casefold() == bare)
 
 
 def _all_groups(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ could mend it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,7 @@ Severity = Literal["error", "warning"]
 _LATER: Final = ("when_count", "when_compare", "compare", "count", "disjoint", "distinct", "present")
 """Forms that a recipe of the first release does not know: left out of a dump while unused, so its hash stays."""
 VERDICTS: Final = ("forbid", "require", "compare", "count", "disjoint", "distinct", "present")
+_REFERENCE: Final = re.compile(r"@[A-Za-z][\w-]*")
 _WIDENED: Final = frozenset({"when", *VERDICTS, *_LATER})
 
 
@@ -326,12 +328,12 @@ def expand_groups(
     """
 
     def widen(value: Any) -> Any:
-        if isinstance(value, str) and value.startswith("@"):
+        if isinstance(value, str) and _REFERENCE.fullmatch(value):
             return widen([value])
         if isinstance(value, (list, tuple)):
             out: list[Any] = []
             for item in value:
-                if isinstance(item, str) and item.startswith("@"):
+                if isinstance(item, str) and _REFERENCE.fullmatch(item):
                     if item[1:] not in groups:
                         raise RecipeError(
                             f"{where}: rules name the group {item!r}, which is not defined.",
