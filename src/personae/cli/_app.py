@@ -40,6 +40,7 @@ def _root(
 
 app.command("demo")(_studies.demo)
 app.command("create")(_people.create)
+app.command("lint")(_people.lint)
 app.command("chat")(_talk.chat)
 app.command("simulate")(_talk.simulate)
 app.command("administer")(_talk.administer)

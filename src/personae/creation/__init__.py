@@ -1,5 +1,6 @@
 """Making people: recipes, exact quotas, rules, traits, names, schema sampling, crafting, and people in files."""
 
+from personae.creation._clean import clean_people
 from personae.creation._compare import Compare
 from personae.creation._corrupt import CORRUPTIONS, Corruption, corrupt
 from personae.creation._craft import (
@@ -18,7 +19,7 @@ from personae.creation._load import load_recipe, recipe_names
 from personae.creation._match import Match
 from personae.creation._names import NameBook, NamesSpec, PersonName
 from personae.creation._packs import Anchor, RulePack, Vocabulary, load_pack, pack_names
-from personae.creation._people import load_gallery, load_people, save_people, write_population
+from personae.creation._people import load_gallery, load_people, read_records, save_people, write_population
 from personae.creation._population import Population, PopulationFit, create_people
 from personae.creation._quota import CountTable, largest_remainder
 from personae.creation._reading import Reading
@@ -78,6 +79,7 @@ __all__ = [
     "Vocabulary",
     "check_fields",
     "check_persona",
+    "clean_people",
     "corrupt",
     "craft",
     "craft_description",
@@ -94,6 +96,7 @@ __all__ = [
     "load_recipe",
     "load_schema",
     "pack_names",
+    "read_records",
     "recipe_names",
     "save_people",
     "situate",

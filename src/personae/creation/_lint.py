@@ -131,8 +131,9 @@ def _shipped() -> tuple[RulePack, ...]:
     return tuple(pack for name in pack_names() if (pack := load_pack(name)).locale == "en")
 
 
-def _body(given: Given) -> Mapping[str, Any]:
-    return body_of(given)
+def _body(given: Any) -> Mapping[str, Any]:
+    """The mapping of a person; what is none has nothing in it (and is told by `_schema`)."""
+    return body_of(given) if isinstance(given, (Persona, Mapping)) else {}
 
 
 def _meant(pack: RulePack, body: Mapping[str, Any]) -> bool:
@@ -159,6 +160,9 @@ def _schema(persona: Given, body: Mapping[str, Any]) -> list[Finding]:
     """Whether a mapping fits the schema of a persona, and extensions nobody registered."""
     if isinstance(persona, Persona):
         return []
+    if not isinstance(persona, Mapping):
+        given = (("given", _short(persona)),)
+        return [Finding("schema", None, (), "error", "a person is a mapping", given)]
     try:
         Persona.parse(body)
     except PersonaeError as error:

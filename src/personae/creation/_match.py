@@ -21,6 +21,7 @@ _LATER: Final = (
 )  # fmt: skip
 """Forms that a recipe of the first release does not know: left out of a dump while unused, so its hash stays."""
 _SHAPES: Final = ("one_paragraph", "min_chars", "max_chars", "min_items", "max_items", "every")
+_JOIN: Final = re.compile(r"[\s-]+")
 _BREAK: Final = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
 
 
@@ -212,7 +213,24 @@ def phrases(words: Iterable[str]) -> re.Pattern[str]:
 
 def says(text: str, words: tuple[str, ...]) -> bool:
     """Whether one of these phrases is said in a text, as whole words, whatever the case."""
-    return _phrases(words).search(text) is not None
+    return may_say(text, words) and _phrases(words).search(text) is not None
+
+
+def may_say(text: str, words: tuple[str, ...]) -> bool:
+    """Whether the letters of one of these phrases stand in a text: a quick no, before the slow yes of `says`."""
+    flat = _flat(text)
+    return any(word in flat for word in _flat_words(words))
+
+
+@lru_cache(maxsize=4096)
+def _flat(text: str) -> str:
+    return _JOIN.sub(" ", text.lower())
+
+
+@lru_cache(maxsize=512)
+def _flat_words(words: tuple[str, ...]) -> tuple[str, ...]:
+    flat = sorted({f for w in words if (f := _flat(w).strip())}, key=len)
+    return tuple(w for k, w in enumerate(flat) if not any(short in w for short in flat[:k]))
 
 
 @lru_cache(maxsize=512)

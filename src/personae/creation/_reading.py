@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from personae.core import Frozen
-from personae.creation._match import phrases, says
+from personae.creation._match import may_say, phrases, says
 from personae.creation._patterns import safe_pattern
 
 Read = Literal["text", "numbers", "first", "number", "level", "said", "captures", "keys"]
@@ -103,7 +103,7 @@ class Reading(Frozen):
         if self.read == "numbers":
             return tuple(n for text in told for n in self._numbers(text)) or None
         if self.read == "said":
-            return tuple(dict.fromkeys(_spelt(m[0], self.term) for t in told for m in phrases(self.term).finditer(t)))
+            return tuple(dict.fromkeys(w for text in told for w in self._said(text)))
         if self.read == "captures":
             return tuple(dict.fromkeys(word for text in told for word in self._captures(text)))
         return next((v for text in told if (v := self._first(text)) is not None), None)
@@ -151,6 +151,11 @@ class Reading(Frozen):
             return float(found[0].replace(",", "")) if found else None
         return next(iter(self._numbers(text)), None)
 
+    def _said(self, text: str) -> list[str]:
+        if not may_say(text, self.term):
+            return []
+        return [_spelt(found[0], self.term) for found in phrases(self.term).finditer(text)]
+
     def _captures(self, text: str) -> list[str]:
         found = [m for p in self.patterns for m in safe_pattern(p).finditer(text)]
         words = (next((g for g in m.groups() if g), "") for m in sorted(found, key=re.Match.start))
@@ -161,6 +166,8 @@ class Reading(Frozen):
 
     def _level(self, text: str) -> str | None:
         """The level said nearest after the first mention of the term that has one, as the scale spells it."""
+        if not may_say(text, self.term):
+            return None
         levels = phrases(self.scale)
         for term in phrases(self.term).finditer(text):
             stop = _STOP.search(text, term.end())
@@ -182,9 +189,14 @@ def _own(names: tuple[str, ...]) -> re.Pattern[str]:
 
 def _spelt(found: str, words: tuple[str, ...]) -> str:
     """The word of a list that a text means."""
-    bare = _bare(found)
-    return next((word for word in words if _bare(word) == bare), found)
+    return _by_bare(words).get(_bare(found), found)
 
 
+@lru_cache(maxsize=256)
+def _by_bare(words: tuple[str, ...]) -> Mapping[str, str]:
+    return {_bare(word): word for word in reversed(words)}
+
+
+@lru_cache(maxsize=4096)
 def _bare(word: str) -> str:
     return re.sub(r"[\s-]+", " ", word).casefold().strip()

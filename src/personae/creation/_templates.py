@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 from personae.text import ai_identity_leak, control_tokens, machine_remark, normalise, refusal
@@ -35,14 +36,25 @@ _ASSISTANT: Final = re.compile(
     r"(?:^|\n)\s{0,9}(?:sure|certainly|of course|absolutely|okay|great)[!,.:]{1,2} ?(?:here|below|i|let|this)\b"
     r"|\b(?:here|below)(?:['’]s| is| are) (?:the|a|an|your|my|some|one possible|the requested)"
     r" (?:[a-z-]{1,20} ){0,3}(?:persona|profile|json|description|paragraph|character|text|output|response|bio|biography"
-    r"|example|rewritten version|revised version|list)\b(?: (?:you (?:asked|requested)|for you|as requested|below)|\s{0,3}[:.])"
+    r"|example|rewritten version|revised version|list)\b"
+    r"(?: (?:you (?:asked|requested)|for you|as requested|below)|\s{0,3}[:.])"
     r"|\bi hope (?:this|that|it) helps\b|\blet me know if you(?:['’]d like| need| want| have)\b"
     r"|\bfeel free to (?:ask|adjust|modify|let me know)\b|\bas (?:per your request|requested by the user)\b"
-    r"|\bas an? (?:ai|artificial intelligence|(?:large )?language model|llm|chatbot)\b(?! (?:engineer|researcher|scientist"
-    r"|developer|specialist|expert|consultant|lawyer|ethicist|teacher|student|manager|company|startup))"
+    r"|\bas an? (?:ai|artificial intelligence|(?:large )?language model|llm|chatbot)\b"
+    r"(?! (?:engineer|researcher|scientist|developer|specialist|expert|consultant|lawyer|ethicist|teacher|student"
+    r"|manager|company|startup))"
     r"|\bi (?:cannot|can['’]t|am unable to|won['’]t) (?:help|assist|comply|fulfil+) with (?:that|this)\b",
     re.IGNORECASE,
 )
+_HINT: Final = re.compile(
+    r"\b(?:ai|a\.i\.|artificial|models?|llms?|(?:chat ?)?bots?|assist|assistant|programs?|programm|machine|robot|gpt|chatgpt|openai"
+    r"|anthropic|google|microsoft|meta|alibaba|deepseek|mistral|hugging ?face|xai|smollm|qwen|copilot|phi|llama|claude"
+    r"|gemini|bard|gemma|grok|trained|training|knowledge|algorithms?|feelings|emotions|consciousness|physical|sorry"
+    r"|apolog\w+|unable|cannot|can not|able|refuse|decline|comfortable|appropriate|request|guidelines|policy|sure"
+    r"|certainly|of course|absolutely|okay|great|here|below|helps|let me know|feel free|\w+n['’]t|personal|opinions?|beliefs)",
+    re.IGNORECASE,
+)
+"""One of these words stands in everything that the scanners below look for; most texts have none and are done."""
 _LEAST: Final = 40
 """Shortest paragraph, in characters, that is told when it comes twice."""
 _LONGEST: Final = 20_000
@@ -56,7 +68,8 @@ class TemplateFinding:
     words: str
 
 
-def template_findings(text: str, *, own_words: bool = False) -> list[TemplateFinding]:
+@lru_cache(maxsize=16_384)
+def template_findings(text: str, *, own_words: bool = False) -> tuple[TemplateFinding, ...]:
     """What a generator left in a text. With `own_words` (lines the person says) only slots, filler and tokens count.
 
     English; at most the first 20,000 characters are read.
@@ -70,18 +83,19 @@ def template_findings(text: str, *, own_words: bool = False) -> list[TemplateFin
     filler = _FILLER.search(text)
     if filler is not None:
         out.append(TemplateFinding("filler_text", filler[0]))
-    for span in control_tokens(text)[:1]:
-        out.append(TemplateFinding("control_token", span.text))
+    out += [TemplateFinding("control_token", span.text) for span in control_tokens(text)[:1]]
     said = None if own_words else _model_words(text)
     if said is not None:
         out.append(TemplateFinding("model_words", said))
     twice = None if own_words else repeated_paragraph(text)
     if twice is not None:
         out.append(TemplateFinding("repeated_paragraph", twice))
-    return out
+    return tuple(out)
 
 
 def _model_words(text: str) -> str | None:
+    if _HINT.search(text) is None:
+        return None
     found = _ASSISTANT.search(text)
     if found is not None:
         return found[0].strip()
