@@ -72,7 +72,7 @@ def lint(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Find contradictions, impossible ages, template text and other faults in people; exit code 2 when there are errors."""
+    """Find contradictions, impossible ages and template text in people; exit code 2 when there are errors."""
     from personae.creation import lint_many, read_records
 
     reply = Reply(as_json=as_json)
@@ -92,7 +92,7 @@ def lint(
                 "owner": f.owner,
                 "pack": f.pack,
                 "fields": list(f.fields),
-                "given": {name: value for name, value in f.given},
+                "given": dict(f.given),
                 "hint": f.hint,
             }
             for f in found

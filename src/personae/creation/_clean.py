@@ -175,8 +175,8 @@ def _mental(rng: np.random.Generator, health: dict[str, str]) -> str:
     coping = _one(rng, ("copes by drawing", "calms down on the way home", "deals with stress by running"))
     return (
         f"Overall this is a {one} and {two} pupil. Overall state is {health['overall']}. Happiness is "
-        f"{health['happiness']}. Depression risk is {health['depression']}. Anxiety risk is {health['anxiety']}. {signs} "
-        f"The family background is stable. When things pile up the pupil {coping}."
+        f"{health['happiness']}. Depression risk is {health['depression']}. Anxiety risk is {health['anxiety']}. "
+        f"{signs} The family background is stable. When things pile up the pupil {coping}."
     )
 
 

@@ -25,6 +25,7 @@ _SHOWN: Final = 120
 _SPOKEN: Final = ("style.", "demonstrations")
 """Where the person's own words stand: an apology there is no refusal."""
 _SKIPPED: Final = frozenset({"provenance", "id", "schema_version", "kind", "evidence", "policy", "consent"})
+_UNFIT: Final = "make it fit the schema of a persona"
 _LEAST_TEXT: Final = 60
 """Shortest text, in characters, that is told when two fields hold it."""
 _HINTS: Final[Mapping[TemplateKind, str]] = {
@@ -176,7 +177,7 @@ def _schema(persona: Given, body: Mapping[str, Any]) -> list[Finding]:
             ]
         lines = [line.strip() for line in error.message.split("\n")[1:]] or [error.message]
         field = lines[0].partition(":")[0]
-        return [Finding("schema", None, (field,), "error", error.hint, (("problems", _short("; ".join(lines))),))]
+        return [Finding("schema", None, (field,), "error", _UNFIT, (("problems", _short("; ".join(lines))),))]
     except (TypeError, ValueError, RecursionError) as error:
         return [Finding("schema", None, (), "error", "this is no persona", (("problems", _short(str(error))),))]
     return []

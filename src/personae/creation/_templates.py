@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
-from personae.text import ai_identity_leak, control_tokens, machine_remark, normalise, refusal
+from personae.text import ai_identity_leak, control_tokens, normalise, refusal
 
 TemplateKind = Literal["unfilled_slot", "filler_text", "model_words", "control_token", "repeated_paragraph"]
 _SLOT_WORDS: Final = (
@@ -47,11 +47,12 @@ _ASSISTANT: Final = re.compile(
     re.IGNORECASE,
 )
 _HINT: Final = re.compile(
-    r"\b(?:ai|a\.i\.|artificial|models?|llms?|(?:chat ?)?bots?|assist|assistant|programs?|programm|machine|robot|gpt|chatgpt|openai"
-    r"|anthropic|google|microsoft|meta|alibaba|deepseek|mistral|hugging ?face|xai|smollm|qwen|copilot|phi|llama|claude"
-    r"|gemini|bard|gemma|grok|trained|training|knowledge|algorithms?|feelings|emotions|consciousness|physical|sorry"
+    r"\b(?:ai|a\.i\.|artificial|models?|llms?|(?:chat ?)?bots?|assist|assistant|programs?|programm|machine|robot|gpt"
+    r"|chatgpt|openai|anthropic|google|microsoft|meta|alibaba|deepseek|mistral|hugging ?face|xai|smollm|qwen|copilot|phi|llama"
+    r"|claude|gemini|bard|gemma|grok|trained|training|knowledge|algorithms?|feelings|emotions|consciousness|physical|sorry"
     r"|apolog\w+|unable|cannot|can not|able|refuse|decline|comfortable|appropriate|request|guidelines|policy|sure"
-    r"|certainly|of course|absolutely|okay|great|here|below|helps|let me know|feel free|\w+n['’]t|personal|opinions?|beliefs)",
+    r"|certainly|of course|absolutely|okay|great|here|below|helps|let me know|feel free|\w+n['’]t"
+    r"|personal|opinions?|beliefs)",
     re.IGNORECASE,
 )
 """One of these words stands in everything that the scanners below look for; most texts have none and are done."""
@@ -101,9 +102,6 @@ def _model_words(text: str) -> str | None:
         return found[0].strip()
     for span in ai_identity_leak(text)[:1]:
         return span.text
-    remark = machine_remark(text)
-    if remark is not None:
-        return remark.text
     no = refusal(text)
     return None if no is None else no.text
 
