@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from personae.cli import _cache, _doctor, _models, _people, _population, _runs, _studies, _talk
+from personae.cli import _cache, _doctor, _lint, _models, _people, _population, _runs, _studies, _talk
 from personae.cli._usage import Root
 
 app = typer.Typer(
@@ -41,6 +41,7 @@ def _root(
 app.command("demo")(_studies.demo)
 app.command("create")(_people.create)
 app.add_typer(_population.population_app, name="population", help="Compare populations.")
+app.command("lint")(_lint.lint)
 app.command("chat")(_talk.chat)
 app.command("simulate")(_talk.simulate)
 app.command("administer")(_talk.administer)

@@ -1,5 +1,8 @@
 """Making people: recipes, exact quotas, rules, traits, names, schema sampling, crafting, and people in files."""
 
+from personae.creation._clean import clean_people
+from personae.creation._compare import Compare
+from personae.creation._corrupt import CORRUPTIONS, Corruption, corrupt
 from personae.creation._craft import (
     Crafted,
     CraftReason,
@@ -10,6 +13,7 @@ from personae.creation._craft import (
     fallback_counts,
 )
 from personae.creation._design import SampleDesign
+from personae.creation._domains import Customer, Medication, Patient, Stages, Student, StudentLevels
 from personae.creation._drawn import Drawn, Formula, LogNormal, Normal, Uniform
 from personae.creation._enrich import ColumnSource, Enrichment
 from personae.creation._fit import FitReport, FittedTable, MarginFit, Pull
@@ -25,12 +29,15 @@ from personae.creation._household_recipe import (
 )
 from personae.creation._households import Household, Households, household_recipe_names, load_household_recipe
 from personae.creation._kin import AgeRules, kin_word
+from personae.creation._lint import Finding, lint, lint_many
 from personae.creation._load import load_recipe, recipe_from_yaml, recipe_names
+from personae.creation._match import Match
 from personae.creation._names import NameBook, NamesSpec, PersonName
 from personae.creation._override import with_quotas
+from personae.creation._packs import Anchor, RulePack, Vocabulary, load_pack, pack_names
 from personae.creation._parts import people_digest
-from personae.creation._people import load_gallery, load_people, save_people, write_population
-from personae.creation._population import Population, create_people
+from personae.creation._people import load_gallery, load_people, read_records, save_people, write_population
+from personae.creation._population import Population, PopulationFit, create_people
 from personae.creation._profile import (
     SUBSETS,
     ProfileAnswers,
@@ -41,8 +48,9 @@ from personae.creation._profile import (
     subset_view,
 )
 from personae.creation._quota import CountTable, largest_remainder
+from personae.creation._reading import Reading
 from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Strata, Variable
-from personae.creation._rules import Match, Rule, Violation, check_fields, check_persona
+from personae.creation._rules import Count, Distinct, Match, Rule, Violation, check_fields, check_persona
 from personae.creation._schema import (
     PairRejection,
     RejectionReport,
@@ -59,19 +67,27 @@ from personae.creation._values import VALUES, ValuesModel
 from personae.creation._weights import ControlRow, WeightFit, ipu, rake_weights
 
 __all__ = [
+    "CORRUPTIONS",
     "SUBSETS",
     "VALUES",
     "AgeRules",
+    "Anchor",
     "ColumnSource",
+    "Compare",
     "Composition",
     "Conditional",
     "ControlRow",
     "Controls",
+    "Corruption",
+    "Count",
     "CountTable",
     "CraftReason",
     "Crafted",
+    "Customer",
+    "Distinct",
     "Drawn",
     "Enrichment",
+    "Finding",
     "FitReport",
     "FittedHouseholds",
     "FittedTable",
@@ -86,19 +102,23 @@ __all__ = [
     "MarginFit",
     "MarginMeasures",
     "Match",
+    "Medication",
     "MemberSlot",
     "NameBook",
     "NamesSpec",
     "Normal",
     "PairRejection",
+    "Patient",
     "PersonName",
     "Population",
     "PopulationFit",
     "ProfileAnswers",
     "Pull",
+    "Reading",
     "Recipe",
     "RejectionReport",
     "Rule",
+    "RulePack",
     "SampleDesign",
     "Schema",
     "SchemaField",
@@ -106,17 +126,23 @@ __all__ = [
     "SeedHousehold",
     "SeedTable",
     "SocialIdentity",
+    "Stages",
     "Strata",
+    "Student",
+    "StudentLevels",
     "TraitModel",
     "Uniform",
     "ValuesModel",
     "Variable",
     "Violation",
+    "Vocabulary",
     "WeightFit",
     "answers_of_person",
     "assemble_profile",
     "check_fields",
     "check_persona",
+    "clean_people",
+    "corrupt",
     "craft",
     "craft_description",
     "craft_faults",
@@ -127,14 +153,19 @@ __all__ = [
     "ipu",
     "kin_word",
     "largest_remainder",
+    "lint",
+    "lint_many",
     "load_gallery",
     "load_household_recipe",
+    "load_pack",
     "load_people",
     "load_profiles",
     "load_recipe",
     "load_schema",
+    "pack_names",
     "people_digest",
     "rake_weights",
+    "read_records",
     "read_seed_households",
     "recipe_from_yaml",
     "recipe_names",

@@ -206,6 +206,12 @@ def _check_rules(recipe: Recipe) -> None:
         if codes.count(code) > 1:
             raise RecipeError(f"rule {code!r} is given twice.", hint="Give each rule its own code.")
     for rule in recipe.rules:
+        if rule.beyond_categories:
+            raise RecipeError(
+                f"rule {rule.code!r} uses {', '.join(rule.beyond_categories)}, which categories cannot decide.",
+                hint="A recipe's rule says when, forbid and require about values of its variables; put this one into "
+                "a rule pack, which reads finished people.",
+            )
         for _, name, match in rule.matches():
             where = f"rule {rule.code!r}"
             require_known(name, recipe.variables, where, kind="field")

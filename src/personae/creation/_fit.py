@@ -330,8 +330,7 @@ def category_mask(recipe: Recipe, code: str, name: str, match: Match) -> NDArray
     variable = recipe.variables[name]
     out: list[bool] = []
     for label in variable.labels:
-        plain_match = match.model_copy(update={"min": None, "max": None})
-        fits = plain_match.holds(label) if (match.values is not None or match.not_ is not None) else True
+        fits = match.model_copy(update={"min": None, "max": None}).holds(label) if match.wordy else True
         if match.ranged:
             low, high = variable.bins[label]
             ends = [

@@ -30,11 +30,19 @@ def load_people(path: str | Path) -> tuple[Persona, ...]:
         InputError: no such file, not UTF-8, an unknown ending, or the same person twice (both lines are named).
         SchemaError, UnknownKeyError, VersionError, ConsentError: a record that does not fit, with file and line.
     """
+    return _unique(read_records(path), str(Path(path)))
+
+
+def read_records(path: str | Path) -> Iterator[tuple[int, Any]]:
+    """Every record of a file of people with its line, as it stands there: not upgraded, not checked against the schema.
+
+    Raises:
+        InputError: no such file, not UTF-8, or an unknown ending.
+        SchemaError: it is no JSON or YAML, with file and line.
+    """
     source = Path(path)
     kind = _kind(source)
-    text = read_text(source)
-    records = {"jsonl": _jsonl, "json": _json, "yaml": _yaml}[kind](text, str(source))
-    return _unique(records, str(source))
+    return {"jsonl": _jsonl, "json": _json, "yaml": _yaml}[kind](read_text(source), str(source))
 
 
 @cache

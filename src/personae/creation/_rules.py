@@ -1,95 +1,81 @@
-"""Rules as data: which combinations of values cannot be. One language for recipes, schemas and finished people.
+"""Rules as data: which combinations of values cannot be. One language for recipes, schemas, packs and finished people.
 
 A rule names fields and what their values match. It is broken when everything under `when` holds and, in addition,
-everything under `forbid` holds, or something under `require` does not. A field without a value breaks no rule.
+everything under `forbid` holds, or something under `require` does not. Instead of `forbid` or `require` it may compare
+fields, count over a group of them, ask for lists that share nothing, for values that differ, or for a value at all.
+A field without a value breaks no rule, but for `present`; a count with unknown values is broken only when no value
+could mend it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from personae.core import Frozen, Persona, RecipeError, plain
+from personae.creation._columns import Column
+from personae.creation._compare import Compare, folded
+from personae.creation._match import Match
 
 Severity = Literal["error", "warning"]
+_LATER: Final = ("when_count", "when_compare", "compare", "count", "disjoint", "distinct", "present")
+"""Forms that a recipe of the first release does not know: left out of a dump while unused, so its hash stays."""
+VERDICTS: Final = ("forbid", "require", "compare", "count", "disjoint", "distinct", "present")
+_REFERENCE: Final = re.compile(r"@[A-Za-z][\w-]*")
+_WIDENED: Final = frozenset({"when", *VERDICTS, *_LATER})
 
 
-class Match(Frozen):
-    """What a value has to be: one of `values`, none of `not`, and between `min` and `max` (both included).
+class Count(Frozen):
+    """How many of a group of fields match: at least, at most, or both."""
 
-    Written short: a word or a list is `values`.
-    """
-
-    values: tuple[str, ...] | None = None
-    not_: tuple[str, ...] | None = Field(default=None, alias="not")
-    min: float | None = None
-    max: float | None = None
-
-    model_config = Frozen.model_config | {"populate_by_name": True, "serialize_by_alias": True}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, data: Any) -> Any:
-        if isinstance(data, (str, int, float, bool)):
-            data = [data]
-        if isinstance(data, (list, tuple)):
-            data = {"values": data}
-        if isinstance(data, Mapping):
-            return {
-                k: [str(x) for x in v] if k in {"values", "not", "not_"} and isinstance(v, (list, tuple)) else v
-                for k, v in data.items()
-            }
-        return data
+    fields: tuple[str, ...] = Field(min_length=1)
+    match: Match
+    at_least: int | None = Field(default=None, ge=0)
+    at_most: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if self.values is None and self.not_ is None and self.min is None and self.max is None:
-            raise ValueError("a match needs values, not, min or max")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"min {self.min:g} is above max {self.max:g}: nothing can match")
+    def _bounded(self) -> Self:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("a count needs at_least or at_most")
+        if self.at_least is not None and self.at_least > len(self.fields):
+            raise ValueError(f"at_least {self.at_least} of {len(self.fields)} fields can never be met")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(f"at_least {self.at_least} is above at_most {self.at_most}")
         return self
 
-    @property
-    def words(self) -> tuple[str, ...]:
-        """Every value it names."""
-        return (*(self.values or ()), *(self.not_ or ()))
+    def verdict(self, matching: Any, unknown: Any) -> tuple[Any, Any]:
+        """(surely met, surely missed) from how many match and how many are unknown; numbers or arrays of them."""
+        low = 0 if self.at_least is None else self.at_least
+        high = len(self.fields) if self.at_most is None else self.at_most
+        met = (matching >= low) & (matching + unknown <= high)
+        missed = (matching + unknown < low) | (matching > high)
+        return met, missed
 
-    @property
-    def ranged(self) -> bool:
-        """Whether it compares numbers."""
-        return self.min is not None or self.max is not None
+    def judge(self, fields: Mapping[str, object]) -> tuple[bool, bool]:
+        """(surely met, surely missed) by one combination of values."""
+        values = [fields.get(name) for name in self.fields]
+        unknown = sum(v is None for v in values)
+        return self.verdict(sum(self.match.holds(v) for v in values), unknown)
 
-    def holds(self, value: object) -> bool:
-        """Whether one value matches; a list matches when any of its elements does; None never does."""
-        if value is None:
-            return False
-        if isinstance(value, (list, tuple, set, frozenset)):
-            return any(self.holds(v) for v in value)
-        word = str(value)
-        if (self.values is not None and word not in self.values) or (self.not_ is not None and word in self.not_):
-            return False
-        if not self.ranged:
-            return True
-        if isinstance(value, str):
-            try:
-                value = float(value)
-            except ValueError:
-                return False
-        if not isinstance(value, (int, float)):
-            return False
-        return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
+    def mask(self, columns: Mapping[str, Column]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """`judge` for every row."""
+        own = [columns[name] for name in self.fields]
+        matching = np.sum([c.holds(self.match) for c in own], axis=0)
+        return self.verdict(matching, np.sum([~c.known for c in own], axis=0))
 
-    def mask(self, column: NDArray[Any]) -> NDArray[np.bool_]:
-        """`holds` for every value of a column: each distinct value is judged once."""
-        distinct, inverse = np.unique(column, return_inverse=True)
-        judged = np.fromiter((self.holds(v) for v in distinct.tolist()), dtype=np.bool_, count=len(distinct))
-        return judged[inverse.reshape(column.shape)]
+
+class Distinct(Frozen):
+    """How many different values a group of fields has. Unknown values could be anything."""
+
+    fields: tuple[str, ...] = Field(min_length=2)
+    at_least: int = Field(default=2, ge=2)
 
 
 class Rule(Frozen):
@@ -103,38 +89,144 @@ class Rule(Frozen):
 
     code: str = Field(min_length=1)
     when: dict[str, Match] = Field(default_factory=dict)
+    when_count: tuple[Count, ...] = ()
+    when_compare: tuple[Compare, ...] = ()
     forbid: dict[str, Match] = Field(default_factory=dict)
     require: dict[str, Match] = Field(default_factory=dict)
+    compare: tuple[Compare, ...] = ()
+    """each has to hold"""
+    count: tuple[Count, ...] = ()
+    """each has to be met"""
+    disjoint: tuple[str, ...] = ()
+    """lists that share no element (case does not matter)"""
+    distinct: tuple[Distinct, ...] = ()
+    present: tuple[str, ...] = ()
+    """fields that have a value which is not blank"""
     severity: Severity = "error"
     owner: str | None = None
     """who repairs it: the part of a person that the reviser rewrites"""
     hint: str | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        one = {"when_count", "when_compare", "compare", "count", "distinct"}
+        return {
+            k: [v] if (k in one and isinstance(v, Mapping)) or (k == "present" and isinstance(v, str)) else v
+            for k, v in data.items()
+        }
+
     @model_validator(mode="after")
     def _one_verdict(self) -> Self:
-        if bool(self.forbid) == bool(self.require):
-            raise ValueError(f"rule {self.code!r} needs either forbid or require")
+        if len(self.verdicts) != 1:
+            raise ValueError(
+                f"rule {self.code!r} needs either forbid or require, or one of {', '.join(VERDICTS[2:])}; "
+                f"given: {', '.join(self.verdicts) or 'none'}"
+            )
+        if len(self.disjoint) == 1:
+            raise ValueError(f"rule {self.code!r}: disjoint needs two fields")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        body: dict[str, Any] = handler(self)
+        return {k: v for k, v in body.items() if k not in _LATER or v}
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """The forms that judge."""
+        return tuple(name for name in VERDICTS if getattr(self, name))
+
+    @property
+    def beyond_categories(self) -> tuple[str, ...]:
+        """Forms of this rule that only whole values can decide, so that no recipe can use it."""
+        shapes = {shape for _, _, match in self.matches() for shape in match.shapes}
+        return (*(name for name in _LATER if getattr(self, name)), *sorted(shapes))
 
     @cached_property
     def fields(self) -> tuple[str, ...]:
         """Every field it looks at, in the order written."""
-        return tuple(dict.fromkeys((*self.when, *self.forbid, *self.require)))
+        return tuple(dict.fromkeys((*self._needed, *self.present, *self._counted)))
+
+    @cached_property
+    def _needed(self) -> tuple[str, ...]:
+        """Fields without which nothing is decided."""
+        compared = (name for c in (*self.when_compare, *self.compare) for name in c.fields)
+        return tuple(dict.fromkeys((*self.when, *self.forbid, *self.require, *compared, *self.disjoint)))
+
+    @cached_property
+    def _counted(self) -> tuple[str, ...]:
+        return tuple(name for part in (*self.when_count, *self.count, *self.distinct) for name in part.fields)
+
+    @cached_property
+    def judged(self) -> tuple[str, ...]:
+        """Fields under the verdict: what a repair changes."""
+        counted = (name for part in (*self.count, *self.distinct) for name in part.fields)
+        compared = (name for c in self.compare for name in c.fields)
+        return tuple(dict.fromkeys((*self.forbid, *self.require, *compared, *counted, *self.disjoint, *self.present)))
 
     def violated(self, fields: Mapping[str, object]) -> bool:
         """Whether one combination of values breaks the rule."""
-        if any(fields.get(name) is None for name in self.fields):
+        if any(fields.get(name) is None for name in self._needed):
             return False
         if not all(match.holds(fields[name]) for name, match in self.when.items()):
             return False
+        if not all(c.holds(*(fields[n] for n in c.fields)) for c in self.when_compare):
+            return False
+        if not all(c.judge(fields)[0] for c in self.when_count):
+            return False
         if self.forbid:
             return all(match.holds(fields[name]) for name, match in self.forbid.items())
-        return not all(match.holds(fields[name]) for name, match in self.require.items())
+        if self.require:
+            return not all(match.holds(fields[name]) for name, match in self.require.items())
+        if self.compare:
+            return any(c.fails(*(fields[n] for n in c.fields)) for c in self.compare)
+        if self.count:
+            return any(c.judge(fields)[1] for c in self.count)
+        if self.disjoint:
+            lists = [folded(fields[name]) for name in self.disjoint]
+            return any(a & b for k, a in enumerate(lists) for b in lists[:k])
+        if self.distinct:
+            return any(_kinds(fields, part.fields) < part.at_least for part in self.distinct)
+        return any(is_blank(fields.get(name)) for name in self.present)
 
-    def mask(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
-        """`violated` for every row of columns of equal length that hold no missing values."""
-        rows = len(next(iter(columns.values())))
-        return self.combine({(part, name): match.mask(columns[name]) for part, name, match in self.matches()}, rows)
+    def mask(self, columns: Mapping[str, Any]) -> NDArray[np.bool_]:
+        """`violated` for every row of columns of equal length (NumPy, Arrow, sequences; None and NaN are missing)."""
+        own = {name: Column.of(columns[name]) for name in self.fields}
+        rows = len(next(iter(own.values())))
+        out = np.ones(rows, dtype=np.bool_)
+        for name in self._needed:
+            out &= own[name].known
+        for name, match in self.when.items():
+            out &= own[name].holds(match)
+        for c in self.when_compare:
+            out &= c.mask(own, c.holds)
+        for c in self.when_count:
+            out &= c.mask(own)[0]
+        return out & self._broken(own, rows)
+
+    def _broken(self, own: Mapping[str, Column], rows: int) -> NDArray[np.bool_]:
+        """Rows that miss what the verdict asks."""
+        met = np.ones(rows, dtype=np.bool_)
+        for name, match in (*self.forbid.items(), *self.require.items()):
+            met &= own[name].holds(match)
+        if self.forbid:
+            return met
+        missed = ~met if self.require else np.zeros(rows, dtype=np.bool_)
+        for c in self.compare:
+            missed |= c.mask(own, c.fails)
+        for c in self.count:
+            missed |= c.mask(own)[1]
+        for k, name in enumerate(self.disjoint):
+            for other in self.disjoint[:k]:
+                missed |= own[name].with_other(own[other], lambda a, b: bool(folded(a) & folded(b)))
+        for part in self.distinct:
+            missed |= _kinds_of_columns([own[n] for n in part.fields]) < part.at_least
+        for name in self.present:
+            missed |= ~own[name].judge(lambda v: not is_blank(v))
+        return missed
 
     def matches(self) -> Iterable[tuple[str, str, Match]]:
         """(part, field, match) of everything the rule says."""
@@ -162,16 +254,42 @@ class Violation:
     severity: Severity
     fields: tuple[tuple[str, object], ...]
     hint: str | None
+    owner: str | None = None
 
     def __str__(self) -> str:
         given = ", ".join(f"{name} {value!r}" for name, value in self.fields)
         return f"{self.code}: {given}" + (f" ({self.hint})" if self.hint else "")
 
 
+def is_blank(value: object) -> bool:
+    """Whether a value is missing, an empty or blank text, or a list of such."""
+    if isinstance(value, str):
+        return not value.strip()
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return all(is_blank(v) for v in value)
+    return value is None
+
+
+def _kinds(fields: Mapping[str, object], names: Iterable[str]) -> int:
+    """Most different values that a group of fields may have."""
+    values = [fields.get(name) for name in names]
+    return len({str(v).casefold() for v in values if v is not None}) + sum(v is None for v in values)
+
+
+def _kinds_of_columns(columns: list[Column]) -> NDArray[np.int64]:
+    known: dict[str, int] = {}
+    table = np.empty((len(columns[0]), len(columns)), dtype=np.int64)
+    for place, column in enumerate(columns):
+        codes = [known.setdefault(str(v).casefold(), len(known)) for v in column.values]
+        table[:, place] = np.array([*codes, -1 - place])[column.codes]  # every missing value is a kind of its own
+    table.sort(axis=1)
+    return 1 + (np.diff(table, axis=1) != 0).sum(axis=1)
+
+
 def check_fields(rules: Iterable[Rule], fields: Mapping[str, object]) -> tuple[Violation, ...]:
     """Every rule that `fields` breaks, in the order of the rules."""
     return tuple(
-        Violation(rule.code, rule.severity, tuple((name, fields[name]) for name in rule.fields), rule.hint)
+        Violation(rule.code, rule.severity, tuple((n, fields.get(n)) for n in rule.fields), rule.hint, rule.owner)
         for rule in rules
         if rule.violated(fields)
     )
@@ -200,20 +318,22 @@ def check_persona(
     return check_fields(chosen, fields)
 
 
-def expand_groups(rules: Any, groups: Mapping[str, Iterable[Any]], where: str) -> Any:
-    """Replace `@group` inside the matches of raw rules by the values of that group.
+def expand_groups(
+    rules: Any, groups: Mapping[str, Iterable[Any]], where: str, keys: frozenset[str] | None = _WIDENED
+) -> Any:
+    """Replace `@group` inside the matches of raw rules (with `keys` None: anywhere) by the values of that group.
 
     Raises:
         RecipeError: a group nobody defined.
     """
 
     def widen(value: Any) -> Any:
-        if isinstance(value, str) and value.startswith("@"):
+        if isinstance(value, str) and _REFERENCE.fullmatch(value):
             return widen([value])
         if isinstance(value, (list, tuple)):
             out: list[Any] = []
             for item in value:
-                if isinstance(item, str) and item.startswith("@"):
+                if isinstance(item, str) and _REFERENCE.fullmatch(item):
                     if item[1:] not in groups:
                         raise RecipeError(
                             f"{where}: rules name the group {item!r}, which is not defined.",
@@ -221,7 +341,7 @@ def expand_groups(rules: Any, groups: Mapping[str, Iterable[Any]], where: str) -
                         )
                     out.extend(groups[item[1:]])
                 else:
-                    out.append(item)
+                    out.append(widen(item) if isinstance(item, Mapping) else item)
             return out
         if isinstance(value, Mapping):
             return {k: widen(v) for k, v in value.items()}
@@ -230,7 +350,7 @@ def expand_groups(rules: Any, groups: Mapping[str, Iterable[Any]], where: str) -
     if not isinstance(rules, (list, tuple)):
         return rules
     return [
-        {k: widen(v) if k in {"when", "forbid", "require"} else v for k, v in rule.items()}
+        {k: widen(v) if keys is None or k in keys else v for k, v in rule.items()}
         if isinstance(rule, Mapping)
         else rule
         for rule in rules

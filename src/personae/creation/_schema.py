@@ -119,8 +119,9 @@ class Schema(Frozen):
             if times > 1:
                 raise RecipeError(f"rule {code!r} is given twice.", hint="Give each rule its own code.")
         for rule in self.rules:
-            for _, name, match in rule.matches():
+            for name in rule.fields:
                 require_known(name, self.fields, f"rule {rule.code!r}", kind="field")
+            for _, name, match in rule.matches():
                 for word in match.words if self.fields[name].values else ():
                     require_known(word, self.fields[name].values, f"rule {rule.code!r}", kind=f"value of {name!r}")
                 if match.ranged and self.fields[name].range is None:

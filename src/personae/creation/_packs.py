@@ -1,0 +1,335 @@
+"""Rule packs: what has to be true of people of one domain, in one language, as data.
+
+A pack names its fields and where they stand in a person, its vocabularies and their order, its rules, who repairs
+what, and what a target asks for (anchors). The same pack judges one person, a mapping of fields, and columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Final, Literal, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator, model_validator
+
+from personae.core import Fact, Frozen, Persona, RecipeError
+from personae.creation._columns import Column
+from personae.creation._documents import parse_yaml, require_known, shipped_names
+from personae.creation._load import load_text
+from personae.creation._reading import Reading
+from personae.creation._recipe import parse_document
+from personae.creation._rules import Count, Rule, Severity, Violation, check_fields, expand_groups
+
+Order = Literal["best_first", "worst_first"]
+
+
+class Vocabulary(Frozen):
+    """Words of a closed set; with an `order` they are a scale."""
+
+    words: tuple[str, ...] = Field(min_length=1)
+    order: Order | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, data: Any) -> Any:
+        return {"words": data} if isinstance(data, (list, tuple)) else data
+
+    @field_validator("words")
+    @classmethod
+    def _once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len({w.casefold() for w in value}) < len(value):
+            raise ValueError("a word is listed twice")
+        return value
+
+    @property
+    def worst_first(self) -> tuple[str, ...]:
+        """The scale as `Match.scale` wants it."""
+        return self.words[::-1] if self.order == "best_first" else self.words
+
+
+FieldSource: TypeAlias = "str | Reading"
+
+
+class Anchor(Frozen):
+    """What a target asks for: for a value of `field`, counts that have to be met.
+
+    Example: a target level of "bottom 50%" asks for at least three of seven value dimensions at middle or below.
+    """
+
+    code: str = Field(min_length=1)
+    field: str
+    by: dict[str, tuple[Count, ...]] = Field(min_length=1)
+    severity: Severity = "error"
+    owner: str | None = None
+    hint: str | None = None
+
+    @field_validator("by", mode="before")
+    @classmethod
+    def _one(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {str(k): [v] if isinstance(v, Mapping) else v for k, v in value.items()}
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """One rule for each value."""
+        return tuple(
+            Rule.model_validate(
+                {
+                    "code": f"{self.code}:{value}",
+                    "when": {self.field: [value]},
+                    "count": counts,
+                    "severity": self.severity,
+                    "owner": self.owner,
+                    "hint": self.hint,
+                }
+            )
+            for value, counts in self.by.items()
+        )
+
+
+class RulePack(Frozen):
+    """Rules for people of one domain and locale.
+
+    Args:
+        fields: name to a persona path, or to a `Reading`.
+        applies: the pack is meant for people who have a value at one of these paths; empty: for everybody.
+        vocab: closed sets of words, `order` says which end is best; rules name one as `@name` (a scale: worst first).
+        groups: named lists of words or of fields, also `@name`.
+        anchors: what a target value asks for; they become rules.
+        owners: who repairs which fields.
+
+    Raises:
+        UnknownKeyError: an unknown key, or a rule about a field that nobody named.
+        RecipeError: anything else that does not fit.
+    """
+
+    schema_version: Literal[1] = 1
+    name: str = Field(min_length=1)
+    title: str | None = None
+    locale: str = "en"
+    domain: str = Field(min_length=1)
+    source: str | None = None
+    licence: str | None = None
+    note: str | None = None
+    fields: dict[str, FieldSource] = Field(min_length=1)
+    applies: tuple[str, ...] = ()
+    vocab: dict[str, Vocabulary] = Field(default_factory=dict)
+    groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    anchors: tuple[Anchor, ...] = ()
+    own_rules: tuple[Rule, ...] = Field(default=(), alias="rules")
+    owners: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    model_config = Frozen.model_config | {"populate_by_name": True, "serialize_by_alias": True}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _groups(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        groups = _all_groups(data)
+        where = f"pack {data.get('name', '')!r}"
+        out = {**data, "groups": {k: v for k, v in groups.items() if k in (data.get("groups") or {})}}
+        for key in ("rules", "own_rules", "anchors"):
+            if key in data:
+                out[key] = expand_groups(data[key], groups, where, keys=None)
+        for key in ("fields", "owners"):
+            if isinstance(data.get(key), Mapping):
+                (out[key],) = expand_groups([data[key]], groups, where, keys=None)
+        return out
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        for owner, names in self.owners.items():
+            for name in names:
+                require_known(name, self.fields, f"pack {self.name!r}: owner {owner!r}", kind="field")
+        seen: set[str] = set()
+        for rule in self.rules:
+            where = f"pack {self.name!r}: rule {rule.code!r}"
+            if rule.code in seen:
+                raise RecipeError(f"{where} is given twice.", hint="Give each rule its own code.")
+            seen.add(rule.code)
+            for name in rule.fields:
+                require_known(name, self.fields, where, kind="field")
+            if rule.owner is not None and self.owners:
+                require_known(rule.owner, self.owners, where, kind="owner")
+        return self
+
+    @classmethod
+    def of(cls, data: object, *, where: str = "pack") -> RulePack:
+        """Read a pack from a plain mapping, with errors a person can act on."""
+        return parse_document(cls, data, where=where)
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """Every rule, those of the anchors among them, each with the owner of what it judges."""
+        anchored = (rule for anchor in self.anchors for rule in anchor.rules)
+        return tuple(
+            rule if rule.owner is not None else rule.model_copy(update={"owner": self._owner(rule)})
+            for rule in (*self.own_rules, *anchored)
+        )
+
+    @cached_property
+    def _owner_of(self) -> dict[str, str]:
+        return {name: owner for owner, names in self.owners.items() for name in names}
+
+    def _owner(self, rule: Rule) -> str | None:
+        named = (self._owner_of.get(name) for name in (*rule.judged, *rule.fields))
+        return next((owner for owner in named if owner is not None), None)
+
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """Every path of a person that the pack reads."""
+        sources = self.fields.values()
+        return tuple(dict.fromkeys(p for s in sources for p in ((s,) if isinstance(s, str) else s.paths)))
+
+    def concerns(self, given: Persona | Mapping[str, Any]) -> bool:
+        """Whether the pack is meant for this person (or its mapping as in a file)."""
+        body = body_of(given)
+        return not self.applies or any(at_path(body, path) is not None for path in self.applies)
+
+    def values(self, given: Persona | Mapping[str, object]) -> dict[str, Any]:
+        """Every field of the pack with its value (None: missing), from a person or a mapping of fields.
+
+        A reading that the mapping does not hold is read from the fields that stand at its paths.
+        """
+        if isinstance(given, Persona):
+            return self.read(body_of(given))
+        return self._filled({name: given[name] for name in given if name in self.fields or name in self.paths})
+
+    def read(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Every field of the pack with its value, from the mapping that a file holds."""
+        return self._filled({path: at_path(body, path) for path in self.paths})
+
+    def _filled(self, known: Mapping[str, Any]) -> dict[str, Any]:
+        """Values of all fields from those that are known by field name or by path."""
+        out: dict[str, Any] = {}
+        for name, source in self.fields.items():
+            if name in known:
+                out[name] = known[name]
+            elif isinstance(source, str):
+                out[name] = known.get(source)
+            else:
+                out[name] = source.of(*(known.get(self._base(path, known)) for path in source.paths))
+        return out
+
+    @cached_property
+    def _names_of(self) -> dict[str, str]:
+        return {source: name for name, source in reversed(self.fields.items()) if isinstance(source, str)}
+
+    def _base(self, path: str, known: Mapping[str, Any]) -> str:
+        """The key that holds the value of a path: the path, or the field that stands there."""
+        return path if path in known else self._names_of.get(path, path)
+
+    def check(self, given: Persona | Mapping[str, object]) -> tuple[Violation, ...]:
+        """Every rule that a person or a mapping of fields breaks, in the order of the rules."""
+        return check_fields(self.rules, self.values(given))
+
+    def columns(self, given: Mapping[str, Any]) -> dict[str, Column]:
+        """Columns of every field; a field that is not given (and cannot be read) is missing in every row.
+
+        Args:
+            given: NumPy or Arrow columns, or sequences, by field name or by path, all of one length.
+
+        Raises:
+            RecipeError: no columns, or of different lengths.
+        """
+        own = {name: Column.of(column) for name, column in given.items()}
+        lengths = sorted({len(column) for column in own.values()})
+        if len(lengths) != 1:
+            raise RecipeError(
+                f"pack {self.name!r}: columns of {lengths or 'no'} rows.", hint="Give columns of one length."
+            )
+        missing = Column.missing(lengths[0])
+        out: dict[str, Column] = {}
+        for name, source in self.fields.items():
+            if name in own:
+                out[name] = own[name]
+            elif isinstance(source, str):
+                out[name] = own.get(source, missing)
+            else:
+                bases = [own.get(self._base(path, own), missing) for path in source.paths]
+                out[name] = bases[0].map(source.of) if len(bases) == 1 else Column.together(bases, source.of)
+        return out
+
+    def masks(self, columns: Mapping[str, Any]) -> dict[str, NDArray[np.bool_]]:
+        """For each rule, by code, the rows that break it: `check` for a whole table.
+
+        Each distinct value is judged once, so a million rows of categories, numbers and lists take seconds.
+        """
+        own = self.columns(columns)
+        return {rule.code: rule.mask(own) for rule in self.rules}
+
+
+def body_of(given: Persona | Mapping[str, Any]) -> Mapping[str, Any]:
+    """The mapping that a file would hold."""
+    return given.model_dump(mode="json", exclude_defaults=True) if isinstance(given, Persona) else given
+
+
+def at_path(body: Mapping[str, Any], path: str) -> Any:
+    """Plain value at a dotted path of a mapping as in a file; facts unwrapped, empty lists and mappings as None."""
+    if path.startswith("attributes."):
+        attributes = body.get("attributes")
+        return _plain(attributes.get(path.removeprefix("attributes."))) if isinstance(attributes, Mapping) else None
+    node: Any = body
+    for step in path.split("."):
+        if not isinstance(node, Mapping):
+            return None
+        node = node.get(step)
+        if node is None:
+            return None
+    return _plain(node)
+
+
+_FACT: Final = frozenset(Fact.model_fields)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        if "value" in value and value.keys() <= _FACT:
+            return _plain(value["value"])
+        return {k: _plain(v) for k, v in value.items() if v is not None} or None
+    if isinstance(value, (list, tuple)):
+        return tuple(_plain(v) for v in value) or None
+    return value
+
+
+def _all_groups(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Groups and vocabularies by name; a group may name others as `@name`."""
+    groups: dict[str, Any] = {}
+    for name, body in (data.get("vocab") or {}).items():
+        words = body.get("words", ()) if isinstance(body, Mapping) else body
+        best_first = isinstance(body, Mapping) and body.get("order") == "best_first"
+        groups[name] = list(words)[::-1] if best_first else list(words)
+    for name, body in (data.get("groups") or {}).items():
+        if name in groups:
+            raise RecipeError(f"{name!r} is both a vocabulary and a group.", hint="Rename one of them.")
+        ((groups[name],),) = (list(expand_groups([{"g": list(body)}], groups, "groups", keys=None)[0].values()),)
+    return groups
+
+
+def load_pack(source: str | Path) -> RulePack:
+    """A pack shipped with the package (by name) or in a YAML file (by path). Domain schemas are registered first.
+
+    Raises:
+        UnknownKeyError: an unknown key at any depth, or a rule about an unknown field.
+        RecipeError: malformed YAML, or anything else that does not fit.
+
+    Example:
+        >>> load_pack("adult_general").locale
+        'en'
+    """
+    return _load(*load_text(source, "packs", "pack"))
+
+
+@lru_cache(maxsize=32)
+def _load(text: str, where: str) -> RulePack:
+    return RulePack.of(parse_yaml(text, where, error=RecipeError), where=where)
+
+
+def pack_names() -> tuple[str, ...]:
+    """Names of the shipped packs."""
+    return shipped_names("packs")

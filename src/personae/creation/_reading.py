@@ -1,0 +1,202 @@
+"""Fields that have to be read: elements of a list chosen by what they say, numbers, levels and phrases in a text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, Final, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from personae.core import Frozen
+from personae.creation._match import may_say, phrases, says
+from personae.creation._patterns import safe_pattern
+
+Read = Literal["text", "numbers", "first", "number", "level", "said", "captures", "keys"]
+_STOP: Final = re.compile(r"[,.;!?\n]")
+_NUMBER: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{3}){1,4}(?:\.[0-9]{1,6})?|[0-9]{1,15}(?:\.[0-9]{1,6})?")
+_LISTS: Final = ("path", "own", "keys", "only", "unless", "patterns", "term", "scale")
+LONGEST_READ: Final = 20_000
+"""Most characters of one text that are read."""
+OWN: Final = "@"
+"""What stands for the own name in a text that is read."""
+
+
+class Reading(Frozen):
+    """How a field is read from what stands at one or more paths.
+
+    Args:
+        path: dotted paths of a person (`relations`, `social.age`, `ext.student.values`); texts of all are read.
+        own: paths of the own name; it is read as `@`, so that patterns can tell the person from others.
+        keys: of a mapping (`attributes`), only what stands under keys that say one of these phrases.
+        where: of a list of records, only those whose keys say one of these phrases.
+        like: of a list of records, only those whose keys match these patterns.
+        take: the key of a record that is read.
+        only: only texts that say one of these phrases.
+        unless: no texts (or records) that say one of these phrases.
+        read: `text` (as it stands: the first one, or of a list all), `numbers` (all that `patterns` capture), `first`
+            (the first of them), `number` (the first number, thousands marks dropped), `captures` (the words that
+            `patterns` capture), `said` (the phrases of `term` that are said), `level` (the word of `scale` beside
+            one of `term`), or `keys` (the keys of a mapping). `captures` and `said` give an empty list for a text
+            that holds none.
+        patterns: regular expressions with a group for what is wanted (see `safe_pattern`).
+        term: phrases for what a level is about, or that may be said.
+        scale: level words.
+        within: most characters between a term and its level.
+        default: what the field holds when nothing was found.
+    """
+
+    path: tuple[str, ...] = Field(min_length=1)
+    own: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    where: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    like: dict[str, str] = Field(default_factory=dict)
+    take: str | None = None
+    only: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    read: Read = "text"
+    patterns: tuple[str, ...] = ()
+    term: tuple[str, ...] = ()
+    scale: tuple[str, ...] = ()
+    within: int = Field(default=24, ge=0, le=200)
+    default: float | str | None = None
+
+    @field_validator(*_LISTS, mode="before")
+    @classmethod
+    def _one(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.read in {"numbers", "first", "captures"} and not self.patterns:
+            raise ValueError(f"read: {self.read} needs patterns")
+        if (self.read == "level" and not (self.term and self.scale)) or (self.read == "said" and not self.term):
+            raise ValueError(f"read: {self.read} needs term" + (" and scale" if self.read == "level" else ""))
+        for pattern in self.patterns:
+            if safe_pattern(pattern).groups < 1:
+                raise ValueError(f"{pattern!r} has no group for what is wanted")
+        for pattern in self.like.values():
+            safe_pattern(pattern)
+        return self
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every path it needs: what is read, then the own name."""
+        return (*self.path, *self.own)
+
+    def of(self, *values: Any) -> Any:
+        """What the field holds, from the values at `paths`; None when there is nothing to read."""
+        found = self._read(values)
+        return self.default if found is None else found
+
+    def _read(self, values: tuple[Any, ...]) -> Any:
+        given = values[: len(self.path)]
+        if self.read == "keys":
+            return tuple(str(k) for v in given if isinstance(v, Mapping) for k in v) or None
+        texts = [t for value in given for t in self._texts(value)]
+        if not texts:
+            return None
+        if self.read == "text":
+            return tuple(texts) if any(isinstance(v, (list, tuple)) for v in given) else texts[0]
+        told = [self._named(str(t)[:LONGEST_READ], values[len(self.path) :]) for t in texts]
+        if self.read == "numbers":
+            return tuple(n for text in told for n in self._numbers(text)) or None
+        if self.read == "said":
+            return tuple(dict.fromkeys(w for text in told for w in self._said(text)))
+        if self.read == "captures":
+            return tuple(dict.fromkeys(word for text in told for word in self._captures(text)))
+        return next((v for text in told if (v := self._first(text)) is not None), None)
+
+    def _texts(self, value: Any) -> Iterable[Any]:
+        """The texts (or numbers) at one path that are wanted."""
+        if isinstance(value, Mapping) and self.keys:
+            value = tuple(v for k, v in value.items() if says(re.sub(r"[._]+", " ", str(k)), self.keys))
+        for item in value if isinstance(value, (list, tuple)) else (value,):
+            chosen = self._chosen(item) if self.take is not None or self.where or self.like else item
+            for text in chosen if isinstance(chosen, (list, tuple)) else (chosen,):
+                if text is not None and self._wanted(text):
+                    yield text
+
+    def _chosen(self, record: Any) -> Any:
+        if not isinstance(record, Mapping):
+            return None
+        for key, words in self.where.items():
+            if not says(str(record.get(key) or ""), words):
+                return None
+        for key, pattern in self.like.items():
+            if safe_pattern(pattern).search(str(record.get(key) or "")) is None:
+                return None
+        if self.unless and says(" ".join(str(v) for v in record.values()), self.unless):
+            return None
+        return record if self.take is None else record.get(self.take)
+
+    def _wanted(self, text: Any) -> bool:
+        if not self.only and not self.unless:
+            return True
+        words = str(text)
+        return (not self.only or says(words, self.only)) and not (self.unless and says(words, self.unless))
+
+    @staticmethod
+    def _named(text: str, names: Iterable[Any]) -> str:
+        """The text with the own name, whole or in parts, written as `@`."""
+        known = [str(n) for n in names if n]
+        return _own(tuple(known)).sub(OWN, text) if known else text
+
+    def _first(self, text: str) -> float | str | None:
+        if self.read == "level":
+            return self._level(text)
+        if self.read == "number":
+            found = _NUMBER.search(text)
+            return float(found[0].replace(",", "")) if found else None
+        return next(iter(self._numbers(text)), None)
+
+    def _said(self, text: str) -> list[str]:
+        if not may_say(text, self.term):
+            return []
+        return [_spelt(found[0], self.term) for found in phrases(self.term).finditer(text)]
+
+    def _captures(self, text: str) -> list[str]:
+        found = [m for p in self.patterns for m in safe_pattern(p).finditer(text)]
+        words = (next((g for g in m.groups() if g), "") for m in sorted(found, key=re.Match.start))
+        return [w.strip() for w in words if w.strip()]
+
+    def _numbers(self, text: str) -> list[float]:
+        return [float(w.replace(",", "")) for w in self._captures(text) if _NUMBER.fullmatch(w)]
+
+    def _level(self, text: str) -> str | None:
+        """The level said nearest after the first mention of the term that has one, as the scale spells it."""
+        if not may_say(text, self.term):
+            return None
+        levels = phrases(self.scale)
+        for term in phrases(self.term).finditer(text):
+            stop = _STOP.search(text, term.end())
+            end = min(stop.start() if stop else len(text), term.end() + self.within + max(map(len, self.scale)))
+            found = levels.search(text, term.end(), end)
+            if found is not None and found.start() - term.end() <= self.within:
+                return _spelt(found[0], self.scale)
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _own(names: tuple[str, ...]) -> re.Pattern[str]:
+    words = {n.strip() for name in names for n in (name, *re.split(r"\s+", name)) if len(n.strip()) > 1}
+    spelt = sorted(words, key=lambda w: (-len(w), w))
+    if not spelt:
+        return re.compile(r"(?!)")
+    return re.compile(rf"(?<![\w@])(?:{'|'.join(map(re.escape, spelt))})(?!\w)", re.IGNORECASE)
+
+
+def _spelt(found: str, words: tuple[str, ...]) -> str:
+    """The word of a list that a text means."""
+    return _by_bare(words).get(_bare(found), found)
+
+
+@lru_cache(maxsize=256)
+def _by_bare(words: tuple[str, ...]) -> Mapping[str, str]:
+    return {_bare(word): word for word in reversed(words)}
+
+
+@lru_cache(maxsize=4096)
+def _bare(word: str) -> str:
+    return re.sub(r"[\s-]+", " ", word).casefold().strip()

@@ -1,0 +1,127 @@
+"""What a generator leaves behind: slots nobody filled in, filler, words of the model, and text that is there twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Literal
+
+from personae.text import ai_identity_leak, control_tokens, normalise, refusal
+
+TemplateKind = Literal["unfilled_slot", "filler_text", "model_words", "control_token", "repeated_paragraph"]
+_SLOT_WORDS: Final = (
+    "insert|your|name|first[ _-]?name|last[ _-]?name|full[ _-]?name|age|city|town|country|place|location|occupation|job"
+    "|profession|hobby|hobbies|gender|pronouns?|company|employer|school|number|date|year|todo|tbd|placeholder|fill|add"
+    "|xxx|specify|description|value|person|character|user"
+)
+_SLOT: Final = re.compile(
+    r"\$?\{{1,3} ?[A-Za-z_][\w .|()'\"-]{0,60}\}{1,3}"  # {name}, {{ person.name }}, ${first_name}
+    rf"|\[(?:(?:{_SLOT_WORDS})\b[^\[\]\n]{{0,60}}|[A-Z][A-Z_ ]{{2,40}})\](?!\()"  # [insert hobby], [NAME]
+    rf"|<(?:(?i:{_SLOT_WORDS})\b[^<>\n]{{0,60}}|[A-Z][A-Z_ ]{{2,40}})>"  # <name>, <INSERT JOB>
+    r"|%\([A-Za-z_]\w{0,40}\)[sdf]"  # %(name)s
+    r"|(?<![A-Za-z0-9_])_{3,}(?![A-Za-z0-9_])"
+    r"|(?<![A-Za-z0-9])X{3,}(?![A-Za-z0-9])"
+    r"|\b(?:TODO|TBD|FIXME|INSERT_[A-Z_]{2,30})\b"
+)
+_SLOT_ANY_CASE: Final = re.compile(r"\[(?:insert|your|fill in|todo|tbd|placeholder)\b[^\[\]\n]{0,60}\]", re.IGNORECASE)
+_FILLER: Final = re.compile(
+    r"lorem ipsum|\bdolor sit amet\b|\bconsectetur adipisc|\bsed ut perspiciatis\b|\but enim ad minim\b"
+    r"|\bduis aute irure\b|\bexcepteur sint occaecat\b|\bquis nostrud exercitation\b|\bnemo enim ipsam\b"
+    r"|\bat vero eos et accusamus\b|\bneque porro quisquam\b|\b(?:placeholder|sample|dummy|filler) text\b",
+    re.IGNORECASE,
+)
+_ASSISTANT: Final = re.compile(
+    r"(?:^|\n)\s{0,9}(?:sure|certainly|of course|absolutely|okay|great)[!,.:]{1,2} ?(?:here|below|i|let|this)\b"
+    r"|\b(?:here|below)(?:['’]s| is| are) (?:the|a|an|your|my|some|one possible|the requested)"
+    r" (?:[a-z-]{1,20} ){0,3}(?:persona|profile|json|description|paragraph|character|text|output|response|bio|biography"
+    r"|example|rewritten version|revised version|list)\b"
+    r"(?: (?:you (?:asked|requested)|for you|as requested|below)|\s{0,3}[:.])"
+    r"|\bi hope (?:this|that|it) helps\b|\blet me know if you(?:['’]d like| need| want| have)\b"
+    r"|\bfeel free to (?:ask|adjust|modify|let me know)\b|\bas (?:per your request|requested by the user)\b"
+    r"|\bas an? (?:ai|artificial intelligence|(?:large )?language model|llm|chatbot)\b"
+    r"(?! (?:engineer|researcher|scientist|developer|specialist|expert|consultant|lawyer|ethicist|teacher|student"
+    r"|manager|company|startup))"
+    r"|\bi (?:cannot|can['’]t|am unable to|won['’]t) (?:help|assist|comply|fulfil+) with (?:that|this)\b",
+    re.IGNORECASE,
+)
+_HINT: Final = re.compile(
+    r"\b(?:ai|a\.i\.|artificial|models?|llms?|(?:chat ?)?bots?|assist|assistant|programs?|programm|machine|robot|gpt"
+    r"|chatgpt|openai|anthropic|google|microsoft|meta|alibaba|deepseek|mistral|hugging ?face|xai|smollm|qwen|copilot|phi|llama"
+    r"|claude|gemini|bard|gemma|grok|trained|training|knowledge|algorithms?|feelings|emotions|consciousness|physical|sorry"
+    r"|apolog\w+|unable|cannot|can not|able|refuse|decline|comfortable|appropriate|request|guidelines|policy|sure"
+    r"|certainly|of course|absolutely|okay|great|here|below|helps|let me know|feel free|\w+n['’]t"
+    r"|personal|opinions?|beliefs)",
+    re.IGNORECASE,
+)
+"""One of these words stands in everything that the scanners below look for; most texts have none and are done."""
+_LEAST: Final = 40
+"""Shortest paragraph, in characters, that is told when it comes twice."""
+_LONGEST: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFinding:
+    """What was found in a text, and the words."""
+
+    kind: TemplateKind
+    words: str
+
+
+@lru_cache(maxsize=16_384)
+def template_findings(text: str, *, own_words: bool = False) -> tuple[TemplateFinding, ...]:
+    """What a generator left in a text. With `own_words` (lines the person says) only slots, filler and tokens count.
+
+    English; at most the first 20,000 characters are read.
+    """
+    text = text[:_LONGEST]
+    out: list[TemplateFinding] = []
+    for found in (_SLOT.search(text), _SLOT_ANY_CASE.search(text)):
+        if found is not None:
+            out.append(TemplateFinding("unfilled_slot", found[0]))
+            break
+    filler = _FILLER.search(text)
+    if filler is not None:
+        out.append(TemplateFinding("filler_text", filler[0]))
+    out += [TemplateFinding("control_token", span.text) for span in control_tokens(text)[:1]]
+    said = None if own_words else _model_words(text)
+    if said is not None:
+        out.append(TemplateFinding("model_words", said))
+    twice = None if own_words else repeated_paragraph(text)
+    if twice is not None:
+        out.append(TemplateFinding("repeated_paragraph", twice))
+    return tuple(out)
+
+
+def _model_words(text: str) -> str | None:
+    if _HINT.search(text) is None:
+        return None
+    found = _ASSISTANT.search(text)
+    if found is not None:
+        return found[0].strip()
+    for span in ai_identity_leak(text)[:1]:
+        return span.text
+    no = refusal(text)
+    return None if no is None else no.text
+
+
+def repeated_paragraph(text: str) -> str | None:
+    """A paragraph (or, in one paragraph, a long sentence) that stands in a text twice; case and blanks do not count."""
+    seen: set[str] = set()
+    for part, words in _parts(text):
+        if part in seen:
+            return words
+        seen.add(part)
+    return None
+
+
+def _parts(text: str) -> Iterator[tuple[str, str]]:
+    """Paragraphs of a text with at least 40 characters; of one paragraph alone, its sentences."""
+    paragraphs = [p for p in re.split(r"\n\s{0,99}", text) if p.strip()]
+    if len(paragraphs) == 1:
+        paragraphs = re.split(r"(?<=[.!?])\s{1,9}", text)
+    for words in paragraphs:
+        part = normalise(words)
+        if len(part) >= _LEAST:
+            yield part, words.strip()
