@@ -9,7 +9,9 @@ from personae.creation._craft import (
     craft_messages,
     fallback_counts,
 )
+from personae.creation._dedup import DuplicateReport, LexicalRule, lexical_duplicates, losers, semantic_duplicates
 from personae.creation._fit import FitReport, FittedTable
+from personae.creation._gate import Gate, GateAnswer, Resolved, resolve
 from personae.creation._load import load_recipe, recipe_names
 from personae.creation._names import NameBook, NamesSpec, PersonName
 from personae.creation._people import load_gallery, load_people, save_people, write_population
@@ -33,8 +35,12 @@ __all__ = [
     "CountTable",
     "CraftReason",
     "Crafted",
+    "DuplicateReport",
     "FitReport",
     "FittedTable",
+    "Gate",
+    "GateAnswer",
+    "LexicalRule",
     "Margin",
     "Match",
     "NameBook",
@@ -45,6 +51,7 @@ __all__ = [
     "PopulationFit",
     "Recipe",
     "RejectionReport",
+    "Resolved",
     "Rule",
     "Schema",
     "SchemaField",
@@ -62,12 +69,16 @@ __all__ = [
     "create_people",
     "fallback_counts",
     "largest_remainder",
+    "lexical_duplicates",
     "load_gallery",
     "load_people",
     "load_recipe",
     "load_schema",
+    "losers",
     "recipe_names",
+    "resolve",
     "save_people",
+    "semantic_duplicates",
     "situate",
     "swapped_trait_twins",
     "write_population",
