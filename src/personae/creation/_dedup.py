@@ -43,7 +43,8 @@ _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 class LexicalRule(Frozen):
     """When two texts are lexical near-copies, and how they are looked for.
 
-    The similarity is the Jaccard index of their sets of word n-grams. Defaults: measured in `benchmarks/bench_dedup.py`.
+    The similarity is the Jaccard index of their sets of word n-grams. The defaults were measured by
+    `benchmarks/bench_dedup.py`.
     """
 
     threshold: float = Field(default=0.4, gt=0, le=1)
@@ -52,7 +53,7 @@ class LexicalRule(Frozen):
     """words in a shingle"""
     permutations: int = Field(default=192, ge=1, le=1024)
     bands: int = Field(default=48, ge=1)
-    """of permutations / bands columns each; a pair of similarity s is seen with probability 1 − (1 − s^columns)^bands"""
+    """of permutations / bands columns each; similarity s is seen with probability 1 − (1 − s^columns)^bands"""
     frequent: float = Field(default=0.5, gt=0, le=1)
     """shingles of more than this share of the texts (and of more than 20) do not count; 1: all count"""
     seed: int = 0
@@ -231,7 +232,7 @@ def semantic_duplicates(
 
 
 def near_vectors(unit: Vectors, others: Vectors | None, threshold: float) -> tuple[Pairs, NDArray[np.float64]]:
-    """Pairs (row of `unit`, row of `others`) with at least this cosine, and the cosines; None: inside `unit`, once each.
+    """Pairs (row of `unit`, row of `others`) of at least this cosine, and cosines; None: inside `unit`, once each.
 
     Products are taken in single precision, those near the threshold again in double: blocks cannot change a pair.
     """

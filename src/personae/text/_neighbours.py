@@ -255,7 +255,8 @@ def _simhash_keys(values: Hashes, max_distance: int) -> Hashes:
 def _check_crowds(keys: Hashes) -> None:
     if bucket_pairs(list(keys)) > _PAIR_LIMIT:
         raise InputError(
-            f"{keys.shape[1]} signatures give more than {_PAIR_LIMIT} candidate pairs, expected mostly different texts.",
+            f"{keys.shape[1]} signatures give more than {_PAIR_LIMIT} candidate pairs, "
+            "expected mostly different texts.",
             hint="Remove exact duplicates first, or ask for a smaller distance.",
         )
 
