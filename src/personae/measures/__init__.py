@@ -2,6 +2,7 @@
 
 from personae.measures._answers import answers_by_person
 from personae.measures._dialogue import Talk, dialogue_measurements, echo_copy, echo_test, talk_metrics, talks
+from personae.measures._diversity import diversity_measurements
 from personae.measures._drift import Encode, drift_measurements, path_drift_measurements
 from personae.measures._make import Maker, adjusted
 from personae.measures._quality import audit_measurements, closing_rule_measurements, rejection_measurement
@@ -27,6 +28,7 @@ __all__ = [
     "audit_measurements",
     "closing_rule_measurements",
     "dialogue_measurements",
+    "diversity_measurements",
     "domain_correlations",
     "drift_measurements",
     "echo_copy",

@@ -56,6 +56,7 @@ from personae.statistics._reliability import (
 from personae.statistics._resampling import Statistic, bootstrap_interval, jackknife_interval
 from personae.statistics._results import Alternative, Estimate, Interval, PairedEstimate, TestResult
 from personae.statistics._retrieval import RetrievalEstimate, SilhouetteEstimate, silhouette, top_k_accuracy
+from personae.statistics._spread import Plane, mean_cosine, nearest_cosines, principal_plane, vendi_score
 from personae.statistics._worlds import WorldCount, flagged_bounds, worlds
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "MeanMethod",
     "OmegaEstimate",
     "PairedEstimate",
+    "Plane",
     "RetrievalEstimate",
     "SilhouetteEstimate",
     "Statistic",
@@ -96,8 +98,10 @@ __all__ = [
     "jackknife_interval",
     "jensen_shannon_divergence",
     "mcdonald_omega",
+    "mean_cosine",
     "mean_interval",
     "minimum_detectable_effect",
+    "nearest_cosines",
     "paired_interval",
     "permutation_test",
     "permutation_test_correlation",
@@ -105,6 +109,7 @@ __all__ = [
     "power_correlation",
     "power_mean",
     "power_proportions",
+    "principal_plane",
     "proportion_interval",
     "proportion_upper_bound",
     "rule_of_three",
@@ -114,6 +119,7 @@ __all__ = [
     "split_half",
     "top_k_accuracy",
     "total_variation_distance",
+    "vendi_score",
     "welch_t_test",
     "wilson_interval",
     "worlds",

@@ -10,6 +10,7 @@ from personae.text._banding import BandCounts, banded_pairs
 from personae.text._closing import CueKind, CueMatch, closing_cue
 from personae.text._closing_data import ClosingItem, CueEvaluation, evaluate_closing_cues, load_closing_cues
 from personae.text._contacts import ContactKind, ContactSpan, Redaction, find_contacts, passes_iban, passes_luhn, redact
+from personae.text._corpus import CorpusGrams, corpus_grams, self_bleu
 from personae.text._guards import DegenerateReason, StuckReason, is_degenerate, is_stuck, near_identical, trailing_loop
 from personae.text._hashing import hash_text
 from personae.text._leaks import PromptLeak, ai_identity_leak, control_tokens, prompt_leak
@@ -63,6 +64,7 @@ __all__ = [
     "ClosingItem",
     "ContactKind",
     "ContactSpan",
+    "CorpusGrams",
     "CueEvaluation",
     "CueKind",
     "CueMatch",
@@ -90,6 +92,7 @@ __all__ = [
     "compression_ratio",
     "control_tokens",
     "copy_share",
+    "corpus_grams",
     "cosine",
     "directional_copy",
     "distinct_n",
@@ -120,6 +123,7 @@ __all__ = [
     "refusal",
     "reply_refusal",
     "role_swap",
+    "self_bleu",
     "self_repetition",
     "sentence_spans",
     "sentences",
