@@ -12,12 +12,14 @@ from personae.creation._craft import (
     craft_messages,
     fallback_counts,
 )
+from personae.creation._dedup import DuplicateReport, LexicalRule, lexical_duplicates, losers, semantic_duplicates
 from personae.creation._design import SampleDesign
 from personae.creation._domains import Customer, Medication, Patient, Stages, Student, StudentLevels
 from personae.creation._drawn import Drawn, Formula, LogNormal, Normal, Uniform
 from personae.creation._enrich import ColumnSource, Enrichment
 from personae.creation._fit import FitReport, FittedTable, MarginFit, Pull
 from personae.creation._fitted import MarginMeasures, PopulationFit
+from personae.creation._gate import Gate, GateAnswer, Resolved, resolve
 from personae.creation._household_fit import FittedHouseholds, HouseholdCounts, HouseholdReport
 from personae.creation._household_recipe import (
     Composition,
@@ -86,17 +88,21 @@ __all__ = [
     "Customer",
     "Distinct",
     "Drawn",
+    "DuplicateReport",
     "Enrichment",
     "Finding",
     "FitReport",
     "FittedHouseholds",
     "FittedTable",
     "Formula",
+    "Gate",
+    "GateAnswer",
     "Household",
     "HouseholdCounts",
     "HouseholdRecipe",
     "HouseholdReport",
     "Households",
+    "LexicalRule",
     "LogNormal",
     "Margin",
     "MarginFit",
@@ -117,6 +123,7 @@ __all__ = [
     "Reading",
     "Recipe",
     "RejectionReport",
+    "Resolved",
     "Rule",
     "RulePack",
     "SampleDesign",
@@ -153,6 +160,7 @@ __all__ = [
     "ipu",
     "kin_word",
     "largest_remainder",
+    "lexical_duplicates",
     "lint",
     "lint_many",
     "load_gallery",
@@ -162,6 +170,7 @@ __all__ = [
     "load_profiles",
     "load_recipe",
     "load_schema",
+    "losers",
     "pack_names",
     "people_digest",
     "rake_weights",
@@ -169,8 +178,10 @@ __all__ = [
     "read_seed_households",
     "recipe_from_yaml",
     "recipe_names",
+    "resolve",
     "save_people",
     "seed_records",
+    "semantic_duplicates",
     "situate",
     "subset_view",
     "swapped_trait_twins",

@@ -2,6 +2,7 @@
 
 from personae.measures._answers import answers_by_person
 from personae.measures._dialogue import Talk, dialogue_measurements, echo_copy, echo_test, talk_metrics, talks
+from personae.measures._diversity import diversity_measurements
 from personae.measures._drift import Encode, drift_measurements, path_drift_measurements
 from personae.measures._identity import (
     identity_measurements,
@@ -47,6 +48,7 @@ __all__ = [
     "closing_rule_measurements",
     "compare_populations",
     "dialogue_measurements",
+    "diversity_measurements",
     "domain_correlations",
     "drift_measurements",
     "echo_copy",

@@ -52,6 +52,7 @@ from personae.models._reference import (
     wrap_model,
 )
 from personae.models._replay import ReplayModel, open_replay
+from personae.models._static import StaticEncoder
 from personae.models._statistical import StatisticalModel, learn, teach
 from personae.models._structured import Structured, generate_json, read_json
 from personae.models._telling import HeardModel
@@ -121,6 +122,7 @@ __all__ = [
     "SentenceEncoder",
     "ShapeMode",
     "Site",
+    "StaticEncoder",
     "StatisticalModel",
     "Structured",
     "Tuning",

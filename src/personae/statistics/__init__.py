@@ -57,6 +57,7 @@ from personae.statistics._reliability import (
 from personae.statistics._resampling import Statistic, bootstrap_interval, jackknife_interval
 from personae.statistics._results import Alternative, Estimate, Interval, PairedEstimate, TestResult
 from personae.statistics._retrieval import RetrievalEstimate, SilhouetteEstimate, silhouette, top_k_accuracy
+from personae.statistics._spread import Plane, mean_cosine, nearest_cosines, principal_plane, vendi_score
 from personae.statistics._tables import (
     association_matrix,
     cell_z,
@@ -81,6 +82,7 @@ __all__ = [
     "MeanMethod",
     "OmegaEstimate",
     "PairedEstimate",
+    "Plane",
     "RetrievalEstimate",
     "SilhouetteEstimate",
     "Statistic",
@@ -111,9 +113,11 @@ __all__ = [
     "matching_accuracy",
     "max_cell_z",
     "mcdonald_omega",
+    "mean_cosine",
     "mean_interval",
     "mean_reciprocal_rank",
     "minimum_detectable_effect",
+    "nearest_cosines",
     "pair_table",
     "paired_interval",
     "permutation_test",
@@ -122,6 +126,7 @@ __all__ = [
     "power_correlation",
     "power_mean",
     "power_proportions",
+    "principal_plane",
     "proportion_interval",
     "proportion_upper_bound",
     "rule_of_three",
@@ -133,6 +138,7 @@ __all__ = [
     "top_k_accuracy",
     "total_absolute_error",
     "total_variation_distance",
+    "vendi_score",
     "welch_t_test",
     "wilson_interval",
     "worlds",
