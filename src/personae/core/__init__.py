@@ -72,6 +72,7 @@ from personae.core._persona import (
     Score,
     Social,
     Style,
+    default_pii,
     extensions,
 )
 from personae.core._problems import schema_error
@@ -79,6 +80,7 @@ from personae.core._protocols import Actor, Condition, CountTokens, Judge, Reply
 from personae.core._registry import Registry
 from personae.core._render import CUE_STYLES, VIEWS, CueStyle, View, render
 from personae.core._seeds import derive_rng, derive_seed
+from personae.core._source import SourceRecord
 from personae.core._upgrade import upgrade, upgrades
 
 __all__ = [
@@ -161,6 +163,7 @@ __all__ = [
     "SlotRow",
     "Social",
     "Source",
+    "SourceRecord",
     "Span",
     "StorageError",
     "Style",
@@ -172,6 +175,7 @@ __all__ = [
     "canonical_json",
     "clauses",
     "content_id",
+    "default_pii",
     "degree",
     "derive_rng",
     "derive_seed",
