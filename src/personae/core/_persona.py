@@ -431,8 +431,7 @@ class Persona(Frozen):
     def pii(self) -> dict[str, PII]:
         """PII class of each leaf: what the Fact says, else the default for its path."""
         return {
-            path: leaf.pii if isinstance(leaf, Fact) and leaf.pii else default_pii(path)
-            for path, leaf in self.leaves()
+            path: leaf.pii if isinstance(leaf, Fact) and leaf.pii else default_pii(path) for path, leaf in self.leaves()
         }
 
     def __eq__(self, other: object) -> bool:

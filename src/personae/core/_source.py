@@ -1,4 +1,4 @@
-"""What another tool's record said that a persona has no place for: kept verbatim, so that nothing is lost on the way back."""
+"""What another tool's record said that a persona has no place for, kept verbatim for the way back."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 from personae.core import Persona, Registry, SchemaError
 from personae.formats._reading import Record
-from personae.formats._shape import MISSING, TEXT_LIMIT, Codec, Json, Place, Shape, Written, paths_of
+from personae.formats._shape import MISSING, TEXT_LIMIT, Codec, Json, Place, Shape, Written, bare, paths_of
 from personae.formats._shapes import (
     HACHIMI,
     KEY_VALUE_JSON,
@@ -94,7 +94,7 @@ def _reader(shape: Shape, *needed: str) -> Callable[[Record, Form], list[Body]]:
 
 
 def _writer(shape: Shape) -> Callable[[Dumped, Form], Written]:
-    return lambda dumped, form: shape.write(dumped)
+    return lambda dumped, _: shape.write(dumped)
 
 
 def _keys(head: Head) -> frozenset[str]:
@@ -168,10 +168,8 @@ def _looks_hub(head: Head) -> Guess | None:
         for key in ("input persona", "persona"):
             if isinstance(document.get(key), str) and "professional_persona" not in document:
                 return Guess(2 if key == "input persona" else 1, f"{key} is a text")
-    if head.form == "text" and head.lines and _share(head.lines, _PAIR) < 0.5:
-        if _share(head.lines, _FIRST_PERSON) < 0.5 and "" not in head.lines[:-1]:
-            return Guess(1, "one text a line")
-    return None
+    prose = head.form == "text" and bool(head.lines) and "" not in head.lines and _share(head.lines, _PAIR) < 0.5
+    return Guess(1, "one text a line") if prose and _share(head.lines, _FIRST_PERSON) < 0.8 else None
 
 
 def _hub_line(record: Record, form: Form) -> list[Body]:
@@ -200,7 +198,7 @@ def _looks_chat(head: Head) -> Guess | None:
         texts = next((document[k] for k in ("personality", "persona") if isinstance(document.get(k), list)), None)
     if texts and all(isinstance(t, str) for t in texts):
         return Guess(2 if isinstance(document, dict) else 1, "a list of sentences")
-    if head.form == "text" and _share(head.lines, _PAIR) < 0.5 and _share(head.lines, _FIRST_PERSON) >= 0.5:
+    if head.form == "text" and _share(head.lines, _PAIR) < 0.5 and _share(head.lines, _FIRST_PERSON) >= 0.3:
         return Guess(1, "sentences in the first person")
     return None
 
@@ -259,7 +257,7 @@ def _write_talk(leaf: Json) -> Json:
     return "\n".join(f"{t['speaker']}: {t['text']}" for stretch in leaf for t in stretch["lines"])
 
 
-_SENTENCES: Final = Codec(_read_sentences, lambda leaf: "\n".join(map(str, leaf)) if isinstance(leaf, list) else MISSING)
+_SENTENCES: Final = Codec(_read_sentences, lambda leaf: "\n".join(map(str, bare(leaf))))
 _TALK: Final = Codec(_read_talk, _write_talk)
 _USERS: Final = tuple(
     Shape(

@@ -129,7 +129,9 @@ def csv_value(cell: str, where: str) -> Json:
 
 
 # Empty text is spelled `""`, since an empty cell is no value.
-_LOOKS_LIKE_JSON: Final = re.compile(r"""$|\s*(?:["\[{]|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\s*$|(?:true|false|null)\s*$)""")
+_LOOKS_LIKE_JSON: Final = re.compile(
+    r"""$|\s*(?:["\[{]|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\s*$|(?:true|false|null)\s*$)"""
+)
 
 
 def _kind(value: Json) -> ColumnKind:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self, TypeAlias, cast
@@ -171,7 +171,7 @@ def import_people(
     rejected: str | Path | None = None,
     consent: Consent | None = None,
 ) -> PeopleImport:
-    """People of a file of another tool, or of a folder of such files, one after the other and in constant memory.
+    r"""People of a file of another tool, or of a folder of such files, one after the other and in constant memory.
 
     Everybody is taken for invented, unless `consent` (or the mapping) records the consent of real people. What a
     persona has no place for stays in `ext["source"]`, so that `export_people` in the same format gives the record back.
@@ -193,7 +193,7 @@ def import_people(
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     file = Path(folder) / "people.txt"
-        ...     _ = file.write_text("Name: Ana Reis\\nAge: 58\\nPets: two cats\\n")
+        ...     _ = file.write_text("Name: Ana Reis\nAge: 58\nPets: two cats\n")
         ...     [(p.name, p.get("social.age"), p.get("attributes.pets")) for p in import_people(file)]
         [('Ana Reis', 58, 'two cats')]
     """
@@ -290,9 +290,7 @@ def _bytes(path: Path) -> bytes:
         return file.read()
 
 
-def _records(
-    path: Path, form: Form, known: PeopleFormat, mapping: PeopleMapping | None
-) -> Iterator[Record | Broken]:
+def _records(path: Path, form: Form, known: PeopleFormat, mapping: PeopleMapping | None) -> Iterator[Record | Broken]:
     if form == "csv":
         rows = CsvRows(path, mapping.delimiter if mapping else None)
         if mapping is not None:
@@ -304,8 +302,10 @@ def _records(
             raise UnknownKeyError.of(missing[0], rows.columns, where=f"{path}:1: a column is not there")
         yield from rows
     elif form == "parquet":
-        from personae.formats._people_parquet import parquet_rows
+        from personae.formats._people_parquet import parquet_columns, parquet_rows
 
+        if mapping is not None:
+            check_columns(mapping, parquet_columns(path), str(path))
         yield from parquet_rows(path)
     elif form == "png":
         raw = _bytes(path)
@@ -331,7 +331,7 @@ def _is_path(column: str) -> bool:
     return (
         column in {"id", "synthetic", REST}
         or column in leaf_kinds()
-        or column.split(".")[0] in Persona.model_fields.keys() - {"ext", "schema_version"}
+        or column.split(".", maxsplit=1)[0] in Persona.model_fields.keys() - {"ext", "schema_version"}
     )
 
 
@@ -360,7 +360,7 @@ def _read_flat(record: Record, form: Form) -> list[Body]:
 
 
 def _looks_flat(head: Head) -> Guess | None:
-    known = bool(head.columns) and all(_is_path(c) for c in head.columns)
+    known = bool(head.columns) and head.form == "csv" and all(_is_path(c) for c in head.columns)
     return Guess(2, "columns are paths of a persona") if known else None
 
 
@@ -375,18 +375,18 @@ def _read_table(record: Record, form: Form) -> list[Body]:
 def _looks_table(head: Head) -> Guess | None:
     if {"id", "body"} <= set(head.columns):
         return Guess(2, "our own nested table: id and body")
-    return _looks_flat(head)
+    known = bool(head.columns) and all(_is_path(c) for c in head.columns)
+    return Guess(2, "columns are paths of a persona") if known else None
 
 
 def _never(dumped: object, form: object) -> Written:
     raise InputError(f"tables are written whole, not row by row ({form}, {type(dumped).__name__}).")
 
 
-CSV: Final = IMPORTERS.add(
+IMPORTERS.add(
     "csv", PeopleFormat("csv", "tables (flat, or with a mapping)", ("csv", "parquet"), _looks_flat, _read_flat, _never)
 )
-CSV_ONLY: Final = replace(CSV, forms=("csv",))
-PARQUET: Final = IMPORTERS.add(
+IMPORTERS.add(
     "parquet", PeopleFormat("parquet", "our own Parquet tables", ("parquet",), _looks_table, _read_table, _never)
 )
 

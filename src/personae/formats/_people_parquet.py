@@ -131,8 +131,7 @@ def nested_schema() -> pa.Schema:
         pa.field("synthetic", pa.bool_(), metadata={_PII: b"none"}),
         pa.field("kind", pa.string(), metadata={_PII: b"none"}),
     ]
-    for name in _SECTIONS:
-        fields.append(_field(name, Persona.model_fields[name].annotation, name))
+    fields += [_field(name, Persona.model_fields[name].annotation, name) for name in _SECTIONS]
     attributes = pa.map_(pa.string(), pa.string())
     fields.append(pa.field("attributes", attributes, metadata={_PII: PII.SENSITIVE.value.encode()}))
     fields.append(pa.field("body", pa.string(), metadata={_PII: PII.DIRECT.value.encode()}))

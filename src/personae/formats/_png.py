@@ -38,11 +38,15 @@ def extract_card(png: bytes, where: str = "card") -> Json:
         try:
             raw = base64.b64decode(text, validate=True)
         except binascii.Error as cause:
-            raise SchemaError(f"{where}: the chunk 'chara' is not base64 ({cause}).", hint="The card is damaged.") from cause
+            raise SchemaError(
+                f"{where}: the chunk 'chara' is not base64 ({cause}).", hint="The card is damaged."
+            ) from cause
         try:
             return parse_json(raw.decode("utf-8"), f"{where}, chunk 'chara'")
         except UnicodeDecodeError as cause:
-            raise SchemaError(f"{where}: the chunk 'chara' holds no UTF-8 text.", hint="The card is damaged.") from cause
+            raise SchemaError(
+                f"{where}: the chunk 'chara' holds no UTF-8 text.", hint="The card is damaged."
+            ) from cause
     raise SchemaError(f"{where}: a picture without a character card.", hint="A card has a tEXt chunk named 'chara'.")
 
 
@@ -83,8 +87,11 @@ def _chunks(png: bytes, where: str) -> Iterator[_Chunk]:
 
 
 def _packed(chunk: _Chunk) -> bytes:
-    return struct.pack(">I", len(chunk.body)) + chunk.kind + chunk.body + struct.pack(
-        ">I", zlib.crc32(chunk.kind + chunk.body)
+    return (
+        struct.pack(">I", len(chunk.body))
+        + chunk.kind
+        + chunk.body
+        + struct.pack(">I", zlib.crc32(chunk.kind + chunk.body))
     )
 
 

@@ -254,7 +254,9 @@ def _check_tree(value: Json, where: str) -> None:
             elif isinstance(node, list):
                 below.extend(node)
             elif isinstance(node, str) and not node.isascii() and any("\ud800" <= c <= "\udfff" for c in node):
-                raise SchemaError(f"{where}: half of a surrogate pair in {node[:40]!a}.", hint="Write whole characters.")
+                raise SchemaError(
+                    f"{where}: half of a surrogate pair in {node[:40]!a}.", hint="Write whole characters."
+                )
         if not below:
             return
         level = below
@@ -305,9 +307,9 @@ class CsvRows:
                 continue
             if len(cells) != len(self.columns):
                 last = self.columns[min(len(cells), len(self.columns)) - 1]
+                side = "the last one filled is" if len(cells) < len(self.columns) else "more follow after"
                 error = SchemaError(
-                    f"{self.path}:{found.line}: {len(cells)} cells for {len(self.columns)} columns "
-                    f"({'the last one filled is' if len(cells) < len(self.columns) else 'more follow after'} {last!r}).",
+                    f"{self.path}:{found.line}: {len(cells)} cells for {len(self.columns)} columns ({side} {last!r}).",
                     hint="A stray delimiter or quote? Nothing was taken from this row.",
                 )
                 yield Broken(found.line, error, found.raw)

@@ -177,9 +177,7 @@ class Shape:
             if not same(_cell(got) if self.cells else got, raw):
                 spelled[spell(pointer)] = raw
 
-    def _give(
-        self, place: Place, body: Json, document: Json, origin: SourceRecord | None, dropped: list[str]
-    ) -> None:
+    def _give(self, place: Place, body: Json, document: Json, origin: SourceRecord | None, dropped: list[str]) -> None:
         leaf = _get(body, place.target)
         if leaf is MISSING:
             return
@@ -192,7 +190,8 @@ class Shape:
         if not put(document, pointer, raw):
             return
         _pop(body, place.target)
-        lost = place.codec.lost(leaf) or _metadata(leaf, place.fact)
+        told = place.codec.lost is not _nothing
+        lost = place.codec.lost(leaf) if told else _metadata(leaf, place.fact)
         if lost:
             dropped.append(f"{place.target} ({lost})")
 
@@ -203,7 +202,9 @@ class Shape:
         targets = [f"attributes.{path}" for path in body.get("attributes", {})]
         for target in sorted(targets, key=lambda t: t not in moved):
             pointer = unspell(moved[target]) if target in moved else self._usual(target)
-            if pointer is None or (target not in moved and (pointer in fixed or look(document, pointer) is not MISSING)):
+            if pointer is None:
+                continue
+            if target not in moved and (pointer in fixed or look(document, pointer) is not MISSING):
                 continue
             leaf = _get(body, target)
             raw = self._spelling(pointer, VALUE, leaf, bare(leaf), origin)
@@ -223,6 +224,18 @@ class Shape:
         if before is not MISSING and same(bare(codec.read(before)), bare(leaf)):
             return before
         return raw
+
+
+def is_fact(leaf: Json) -> bool:
+    """Is this dumped leaf a Fact?"""
+    return isinstance(leaf, dict) and "value" in leaf and leaf.keys() <= _FACT
+
+
+def bare(leaf: Json) -> Json:
+    """A dumped leaf without what its Facts carry."""
+    if is_fact(leaf):
+        return bare(leaf["value"])
+    return [bare(v) for v in leaf] if isinstance(leaf, list) else leaf
 
 
 # Codecs ------------------------------------------------------------------------------------------------------------
@@ -287,7 +300,7 @@ def _read_value(value: Json) -> Json:
 TEXT: Final = Codec(_read_text, _write_text)
 AGE: Final = Codec(_read_age, _write_number, "whole number of years from 0 to 120")
 TEXTS: Final = Codec(_read_texts, _write_texts, "list of texts")
-VALUE: Final = Codec(_read_value, lambda leaf: bare(leaf), "value")
+VALUE: Final = Codec(_read_value, bare, "value")
 
 
 # Trees -------------------------------------------------------------------------------------------------------------
@@ -302,18 +315,6 @@ def same(a: Json, b: Json) -> bool:
     if isinstance(a, list):
         return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
     return bool(a == b)
-
-
-def is_fact(leaf: Json) -> bool:
-    """Is this dumped leaf a Fact?"""
-    return isinstance(leaf, dict) and "value" in leaf and leaf.keys() <= _FACT
-
-
-def bare(leaf: Json) -> Json:
-    """A dumped leaf without what its Facts carry."""
-    if is_fact(leaf):
-        return bare(leaf["value"])
-    return [bare(v) for v in leaf] if isinstance(leaf, list) else leaf
 
 
 def look(document: Json, pointer: Pointer) -> Json:

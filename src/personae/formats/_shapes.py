@@ -331,7 +331,7 @@ def _card(root: Pointer, skeleton: Json) -> Shape:
     return Shape("character_card", places, constants={"kind": "character"}, skeleton=skeleton)
 
 
-_V1: Final = {k: "" for k in ("name", "description", "personality", "scenario", "first_mes", "mes_example")}
+_V1: Final = dict.fromkeys(("name", "description", "personality", "scenario", "first_mes", "mes_example"), "")
 _V2: Final = {
     "creator_notes": "", "system_prompt": "", "post_history_instructions": "", "alternate_greetings": [], "tags": [],
     "creator": "", "character_version": "", "extensions": {},
