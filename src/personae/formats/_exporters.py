@@ -104,9 +104,10 @@ def export_people(
     if mapping is not None and name != "csv":
         raise InputError(f"A mapping is for csv, not for {name!r}.", hint="Leave one of them out.")
     done = PeopleExport(target, name)
-    counted = _counted(people, done, _redactor(redactor) if anonymise else None, anonymise=anonymise)
+    made = _Made()
+    counted = _counted(made.watch(people), done, _redactor(redactor) if anonymise else None, anonymise=anonymise)
     if name == "hf_dataset":
-        return _write_dataset(counted, target, done, card or CardFacts(title="Synthetic people"), anonymise=anonymise)
+        return _write_dataset(counted, target, done, card or CardFacts(title="Synthetic people"), made, anonymise)
     form = _form(target, name)
     if name in {"parquet", "parquet_nested"}:
         with placed(target) as temporary:
@@ -261,8 +262,9 @@ def _csv_text(documents: Iterator[Json], columns: tuple[str, ...], delimiter: st
 
 def _csv_line(cells: Iterable[str], delimiter: str = ",") -> str:
     out = io.StringIO()
-    csv.writer(out, delimiter=delimiter, lineterminator="\n").writerow(cells)
-    return _no_nul(out.getvalue(), "CSV")
+    # A bare return inside a cell is quoted only when the line ends with one.
+    csv.writer(out, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
+    return _no_nul(out.getvalue().removesuffix("\r\n") + "\n", "CSV")
 
 
 def _no_nul(text: str, where: object) -> str:
@@ -307,12 +309,16 @@ class _Spool:
         self.columns = FlatColumns()
         self.count = 0
         self._file: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", dir=folder, newline="\n")  # noqa: SIM115
-        with naming_errors(folder):
-            for person in people:
-                row = flatten(person)
-                self.columns.see(row, person)
-                self._file.write(json.dumps([row.id, row.values, row.rest], ensure_ascii=False) + "\n")
-                self.count += 1
+        try:
+            with naming_errors(folder):
+                for person in people:
+                    row = flatten(person)
+                    self.columns.see(row, person)
+                    self._file.write(json.dumps([row.id, row.values, row.rest], ensure_ascii=False) + "\n")
+                    self.count += 1
+        except BaseException:
+            self._file.close()
+            raise
 
     def rows(self) -> Iterator[dict[str, Json]]:
         """Cells of each row by column."""
@@ -392,14 +398,18 @@ def placed(path: Path) -> Generator[Path]:
 
 
 def _write_dataset(
-    people: Iterator[Persona], path: Path, done: PeopleExport, card: CardFacts, *, anonymise: bool
+    people: Iterator[Persona],
+    path: Path,
+    done: PeopleExport,
+    card: CardFacts,
+    made: _Made,
+    anonymise: bool,  # noqa: FBT001 - one caller
 ) -> PeopleExport:
     from personae.formats._people_parquet import flat_schema, write_rows
 
     if path.suffix:
         raise InputError(f"{path}: a dataset is a folder.", hint="Give a path without an ending.")
-    made = _Made()
-    with _spooled(made.watch(people), path) as spool, ExportFolder(path) as folder:
+    with _spooled(people, path) as spool, ExportFolder(path) as folder:
         schema = flat_schema(spool.columns)
         shards = max(1, -(-spool.count // SHARD))
         rows = spool.rows()

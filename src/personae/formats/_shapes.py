@@ -244,11 +244,15 @@ TINYTROUPE: Final = Shape(
 )
 
 PERSONA_HUB: Final = Shape(
-    "persona_hub", (Place(("persona",), "description", TEXT, (("input persona",), ("input_persona",))),)
+    "persona_hub",
+    (Place(("persona",), "description", TEXT, (("input persona",), ("input_persona",))),),
+    skeleton={"persona": ""},
 )
 
 PERSONA_CHAT: Final = Shape(
-    "persona_chat", (Place(("personality",), "attributes.profile", TEXTS, (("persona",), ("profile",))),)
+    "persona_chat",
+    (Place(("personality",), "attributes.profile", TEXTS, (("persona",), ("profile",))),),
+    skeleton={"personality": []},
 )
 
 _NEMOTRON: Final = _at(
@@ -286,7 +290,7 @@ NEMOTRON_COLUMNS: Final = (
 def nemotron(*, cells: bool) -> Shape:
     """A row of Nemotron-Personas; in CSV every value is text."""
     zipcode = Place(("zipcode",), "attributes.place.zipcode", TEXT, fact={"pii": "quasi"})
-    return Shape("nemotron", (*_NEMOTRON, zipcode), cells=cells)
+    return Shape("nemotron", (*_NEMOTRON, zipcode), skeleton=dict.fromkeys(NEMOTRON_COLUMNS), cells=cells)
 
 
 # Ours, and the other spellings of the release: the Chinese field names, and those of the translated sample.
@@ -314,6 +318,7 @@ HACHIMI: Final = Shape(
         Place(tuple(where.split("/")), target, codec, tuple(tuple(a.split("/")) for a in also))
         for where, target, codec, also in _STUDENT
     ),
+    skeleton={"name": ""},
 )
 STUDENT_KEYS: Final = frozenset(a.split("/")[0] for where, _, _, also in _STUDENT for a in (where, *also))
 
