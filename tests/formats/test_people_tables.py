@@ -247,8 +247,14 @@ def test_wrong_endings_and_names(tmp_path: Path) -> None:
         export_people(load_gallery()[:2], tmp_path / "p.png", "character_card")
     with pytest.raises(InputError, match="one card, got no"):
         export_people([], tmp_path / "p.png", "character_card")
+    mapping = PeopleMapping.model_validate({"columns": {"a": "names.full"}})
     with pytest.raises(InputError, match="A mapping is for csv"):
-        export_people([person], tmp_path / "p.json", "tinytroupe", mapping=PeopleMapping.model_validate({"columns": {"a": "names.full"}}))
+        export_people(
+            [person],
+            tmp_path / "p.json",
+            "tinytroupe",
+            mapping=mapping,
+        )
     with pytest.raises(InputError, match="NUL"):
         export_people([Persona(names=Names(full="A\0"))], tmp_path / "p.csv")
     assert list(tmp_path.iterdir()) == []

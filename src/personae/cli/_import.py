@@ -55,7 +55,7 @@ def import_(
             else:
                 export_people(seen.watch(people), out)
     if seen.twice:
-        reply.warn(f"{seen.twice} people are in the file more than once; files of people are read with each once.")
+        reply.warn(f"{seen.twice} people are in the file more than once; files of people hold each once.")
     reply.line(f"{people.people} people, {people.rejected} rows rejected")
     data: dict[str, Any] = {
         "format": people.format, "reason": people.reason, "people": people.people, "rejected": people.rejected,

@@ -252,8 +252,8 @@ def _yaml_text(documents: Iterator[Json]) -> Iterator[str]:
 
 def _csv_text(documents: Iterator[Json], columns: tuple[str, ...], delimiter: str, done: PeopleExport) -> Iterator[str]:
     """Rows under the columns of the format and those that the first record has besides."""
-    first = next(documents, None)
-    header = tuple(dict.fromkeys((*columns, *(first or {}))))
+    first: dict[str, Json] | None = next(documents, None)
+    header: tuple[str, ...] = tuple(dict.fromkeys((*columns, *(first or {}))))
     yield _csv_line(header, delimiter)
     for document in chain(() if first is None else (first,), documents):
         yield _csv_line([_cell(document.get(c)) for c in header], delimiter)
@@ -286,8 +286,8 @@ def _write_foreign_parquet(documents: Iterator[Json], path: Path, columns: tuple
 
     from personae.formats._people_parquet import write_rows
 
-    first = next(documents, None)
-    names = tuple(dict.fromkeys((*columns, *(first or {}))))
+    first: dict[str, Json] | None = next(documents, None)
+    names: tuple[str, ...] = tuple(dict.fromkeys((*columns, *(first or {}))))
     schema = pa.schema([pa.field(n, pa.int64() if n == "age" else pa.string()) for n in names])
     rows = chain(() if first is None else (first,), documents)
     write_rows(path, ({k: _typed(k, v) for k, v in row.items()} for row in rows), schema)

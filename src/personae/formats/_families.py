@@ -299,7 +299,8 @@ def merge_halves(first: Json, second: Json) -> dict[str, Json] | None:
         second = {SPC_COLUMNS[1]: second.get(SPC_COLUMNS[0], "")}
     elif SPC_COLUMNS[1] in first:
         return None
-    return {k: v for k, v in (first | second).items() if k != "row"}
+    joined: dict[str, Json] = {**first, **second}
+    return {k: v for k, v in joined.items() if k != "row"}
 
 
 def _looks_pair(head: Head) -> Guess | None:
@@ -400,7 +401,15 @@ def _write_pairs(dumped: Dumped, form: Form) -> Written:
     written = KEY_VALUE_LINES.write(dumped)
     document: dict[str, Any] = written.document
     retyped = tuple(f"{k} (as text)" for k, v in document.items() if not isinstance(v, str))
-    return Written({k: _line_value(v) for k, v in document.items()}, (*written.dropped, *retyped))
+    told = {k: _line_value(v) for k, v in document.items()}
+    edges = tuple(f"{k} (white space at its edges)" for k, v in told.items() if v != _unedged(v))
+    return Written(told, (*written.dropped, *retyped, *edges))
+
+
+def _unedged(value: str) -> str:
+    """A value as it can be read again: what surrounds it, and the end of its first line, is no part of it."""
+    first, newline, more = value.strip().partition("\n")
+    return first.rstrip() + newline + more
 
 
 def _line_value(value: Json) -> str:
@@ -409,11 +418,6 @@ def _line_value(value: Json) -> str:
 
 def _pairs_text(document: Json) -> str:
     return "".join(f"{k}: {v}".replace("\n", "\n  ").rstrip(" ") + "\n" for k, v in document.items())
-
-
-def _unshared(head: Head) -> Guess | None:
-    del head
-    return None
 
 
 for _format in (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -119,7 +119,7 @@ class PeopleImport(Iterator[Persona]):
     ) -> None:
         self._stream.close()
 
-    def _read(self) -> Iterator[Persona]:
+    def _read(self) -> Generator[Persona]:
         try:
             for file in _inside(self.path):
                 form = form_of(file)

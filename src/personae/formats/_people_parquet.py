@@ -94,7 +94,7 @@ def flat_schema(columns: FlatColumns) -> pa.Schema:
         "text": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_(),
         "texts": pa.list_(pa.string()), "json": pa.string(),
     }  # fmt: skip
-    fields = [pa.field("id", pa.string(), metadata={_PII: b"none"})]
+    fields: list[Any] = [pa.field("id", pa.string(), metadata={_PII: b"none"})]
     for path, kind in columns.kept().items():
         pii = columns.pii.get(path, PII.NONE).value.encode()
         fields.append(pa.field(path, types[kind], metadata={_PII: pii, _KIND: kind.encode()}))
@@ -126,7 +126,7 @@ def nested_schema() -> pa.Schema:
     """`id`, `synthetic`, `kind`, a struct per section, `attributes` as a map of JSON, and `body`: the whole person."""
     import pyarrow as pa
 
-    fields = [
+    fields: list[Any] = [
         pa.field("id", pa.string(), metadata={_PII: b"none"}),
         pa.field("synthetic", pa.bool_(), metadata={_PII: b"none"}),
         pa.field("kind", pa.string(), metadata={_PII: b"none"}),
@@ -162,7 +162,7 @@ def _bared(node: Json) -> Json:
     return [_bared(v) for v in node] if isinstance(node, list) else node
 
 
-def _field(name: str, annotation: Any, path: str) -> pa.Field:
+def _field(name: str, annotation: Any, path: str) -> pa.Field[Any]:
     import pyarrow as pa
 
     return pa.field(name, _type(annotation, path), metadata={_PII: default_pii(path).value.encode()})

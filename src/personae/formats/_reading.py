@@ -326,7 +326,7 @@ class CsvRows:
             except (csv.Error, InputError) as cause:
                 first, *rest = self._taken
                 self._again.extendleft(reversed(rest))
-                yield broken(first, cause if isinstance(cause, InputError) else self._said(first, cause))
+                yield broken(first, self._said(first, cause))
                 continue
             if cells is None:
                 return
@@ -338,7 +338,11 @@ class CsvRows:
                 continue
             yield Record(self._taken[0].number, cells, b"".join(line.raw for line in self._taken))
 
-    def _said(self, line: Line, cause: csv.Error) -> SchemaError:
+    def _said(self, line: Line, cause: csv.Error | InputError) -> InputError:
+        if isinstance(cause, InputError):
+            if cause.message.startswith(f"{self.path}:{line.number}:"):
+                return cause
+            cause = csv.Error(f"a quote opens here and runs into a line that cannot be read, {cause.message}")
         return SchemaError(
             f"{self.path}:{line.number}: not valid CSV ({cause}).", hint="Quotes inside a quoted cell are doubled."
         )

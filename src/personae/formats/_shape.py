@@ -148,6 +148,8 @@ class Shape:
             if got is None:
                 return
             written = place.codec.write(got)
+            if written is MISSING:  # readable, but not to be written again: better left as it is
+                continue
             _put(body, place.target, {"value": got, **place.fact} if place.fact else got)
             remove(rest, pointer)
             if not same(_cell(written) if self.cells else written, raw):
@@ -161,7 +163,7 @@ class Shape:
         if not isinstance(node, dict):
             return
         children = cast("dict[str, Json]", node)
-        for key, raw in list(children.items()):
+        for key, raw in sorted(children.items()):  # whatever the order of keys, the same attributes
             slug = key if _PATH.fullmatch(key) else re.sub(r"[^a-z0-9]+", "_", key.casefold()).strip("_")
             pointer = (*opened.source, key)
             got = VALUE.read(raw)

@@ -51,8 +51,8 @@ def _level_words(leaf: Json) -> str | None:
     """The words a score was read from, as long as they still say what it says."""
     source: dict[str, Any] = leaf.get("source") or {} if is_fact(leaf) else {}
     words = source.get("ref") if source.get("kind") == "rule" else None
-    read = _read_level(words) if words is not None else MISSING
-    return words if read is not MISSING and read["value"] == leaf["value"] else None
+    read: Json = _read_level(words) if words is not None else MISSING
+    return words if isinstance(read, dict) and read["value"] == leaf["value"] else None
 
 
 def _write_level(leaf: Json) -> Json:
