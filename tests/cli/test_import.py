@@ -55,7 +55,7 @@ def test_export_names_what_is_left_out(personae, tmp_path: Path) -> None:
     out = tmp_path / "cards.json"
     said = personae("export", str(PEOPLE / "people.jsonl"), "--format", "character_card", "--out", str(out))
     assert said.code == 0
-    assert "left out: personal.big_five.openness (of 2)" in said.out
+    assert "  left out: names.family (of 2)\n" in said.out
     assert len(json.loads(out.read_text("utf-8"))) == 2
     assert personae("export", str(PEOPLE / "people.jsonl")).code == 2
     said = personae("export", str(PEOPLE / "people.jsonl"), "--format", "tinytrope", "--out", str(out))

@@ -151,6 +151,37 @@ def test_any_row_under_a_mapping_comes_back_as_it_was(tmp_path: Path, rows: list
     assert not done.dropped
 
 
+nemotron_cells = st.fixed_dictionaries(
+    dict.fromkeys(("uuid", "persona", "professional_persona", "sex", "city", "zipcode", "other"), cells)
+    | {"age": st.sampled_from(["52", "052", "", "old"]), "skills_and_expertise_list": st.lists(cells).map(repr)}
+)
+
+
+@laws
+@given(st.lists(nemotron_cells, min_size=1, max_size=3))
+def test_any_table_row_comes_back_as_it_was(tmp_path: Path, rows: list[dict[str, str]]) -> None:
+    file = tmp_path / "in.csv"
+    with file.open("w", newline="", encoding="utf-8") as out:
+        writer = csv.DictWriter(out, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    people = list(import_people(file, "nemotron"))
+    export_people(people, tmp_path / "out.csv", "nemotron")
+    for before, after in zip(rows_of(file), rows_of(tmp_path / "out.csv"), strict=True):
+        assert before == {k: v for k, v in after.items() if k in before}
+        assert not any(v for k, v in after.items() if k not in before)
+
+
+def test_rows_of_a_parquet_file_of_another_tool(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    export_people(import_people(EXAMPLES / "nemotron.jsonl"), tmp_path / "n.parquet", "nemotron")
+    assert pq.read_table(tmp_path / "n.parquet").to_pylist() == read_jsonl(EXAMPLES / "nemotron.jsonl")
+    seen = sniff(tmp_path / "n.parquet")
+    assert (seen.format, seen.form) == ("nemotron", "parquet")
+    assert list(import_people(tmp_path / "n.parquet")) == list(import_people(EXAMPLES / "nemotron.jsonl"))
+
+
 lines = st.text("abc ä'{}|<>", min_size=1, max_size=20).filter(str.strip)
 
 

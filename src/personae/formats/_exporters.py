@@ -158,7 +158,7 @@ def _counted(
         if anonymise:
             person, counts, gone = anonymised(person, redactor)  # noqa: PLW2901
             done.redactions.update(counts)
-            done.dropped.update(_stars(path) for path in gone)
+            done.dropped.update(dict.fromkeys(map(_stars, gone), 1))
         yield person
 
 
@@ -204,7 +204,7 @@ def _documents(
     for person in people:
         dumped = person.model_dump(mode="json", exclude_defaults=True)
         written: Written = mapping.shape.write(dumped) if mapping is not None else known.write(dumped, form)
-        done.dropped.update({_stars(path) for path in written.dropped})
+        done.dropped.update(dict.fromkeys(map(_stars, written.dropped), 1))
         yield written.document
 
 
@@ -313,7 +313,7 @@ class _Spool:
             with naming_errors(folder):
                 for person in people:
                     row = flatten(person)
-                    self.columns.see(row, person)
+                    self.columns.see(row)
                     self._file.write(json.dumps([row.id, row.values, row.rest], ensure_ascii=False) + "\n")
                     self.count += 1
         except BaseException:

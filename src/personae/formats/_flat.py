@@ -45,7 +45,7 @@ class FlatColumns:
     people: dict[str, int] = field(default_factory=dict[str, int])
     pii: dict[str, PII] = field(default_factory=dict[str, PII])
 
-    def see(self, row: FlatRow, persona: Persona) -> None:
+    def see(self, row: FlatRow) -> None:
         """Widen the columns by one row."""
         for path, value in row.values.items():
             kind = _kind(value)
@@ -53,9 +53,11 @@ class FlatColumns:
             self.people[path] = self.people.get(path, 0) + 1
             if path not in self.pii:
                 self.pii[path] = default_pii(path)
-        for path, found in persona.pii().items():
-            if path in self.pii and _RISK.index(found) > _RISK.index(self.pii[path]):
-                self.pii[path] = found
+        for steps, _, *metadata in row.rest:
+            if metadata and "pii" in metadata[0]:
+                path, found = ".".join(steps), PII(metadata[0]["pii"])
+                if _RISK.index(found) > _RISK.index(self.pii[path]):
+                    self.pii[path] = found
 
     def kept(self) -> dict[str, ColumnKind]:
         """The columns of the table: all, or those of the most people, in order of appearance."""

@@ -6,7 +6,6 @@ the persona's values back where they came from, so an edit shows, and says which
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -92,7 +91,7 @@ class Shape:
 
     def read(self, document: Json, *, version: str | None = None) -> dict[str, Json]:
         """The body of a persona. `Persona.parse` reads it."""
-        rest = copy.deepcopy(document)
+        rest = _copied(document)
         body: dict[str, Json] = {}
         spelled: dict[str, Json] = {}
         places: dict[str, str] = {}
@@ -109,10 +108,10 @@ class Shape:
 
     def write(self, dumped: Mapping[str, Json]) -> Written:
         """The record of a dumped persona (`model_dump(mode="json", exclude_defaults=True)`)."""
-        body = copy.deepcopy(dict(dumped))
+        body = cast("dict[str, Json]", _copied(dict(dumped)))
         origin = _origin(body)
         own = origin is not None and origin.format == self.name
-        document = copy.deepcopy(origin.body if own and origin else self.skeleton)
+        document = _copied(origin.body if own and origin else self.skeleton)
         dropped: list[str] = []
         for place in self.places:
             self._give(place, body, document, origin if own else None, dropped)
@@ -317,6 +316,13 @@ def same(a: Json, b: Json) -> bool:
     if isinstance(a, list):
         return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
     return bool(a == b)
+
+
+def _copied(node: Json) -> Json:
+    """A copy of JSON, in a fraction of the time a deep copy of anything takes."""
+    if isinstance(node, dict):
+        return {k: _copied(v) for k, v in node.items()}
+    return [_copied(v) for v in node] if isinstance(node, list) else node
 
 
 def look(document: Json, pointer: Pointer) -> Json:
