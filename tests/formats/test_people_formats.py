@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from personae.core import Consent, ConsentError, InputError, Names, Persona, SourceRecord
+from personae.core import Consent, ConsentError, InputError, Names, Persona, SchemaError, SourceRecord
 from personae.creation import load_gallery
 from personae.formats import (
     IMPORTERS,
@@ -450,3 +450,19 @@ def test_people_of_the_gallery_are_read_in_all_our_forms(tmp_path: Path) -> None
         assert sniff(tmp_path / f"p.{ending}").format == "personae"
         assert [p.id for p in import_people(tmp_path / f"p.{ending}")] == [p.id for p in people]
     assert Persona.parse(read_jsonl(tmp_path / "p.jsonl")[0]) == people[0]
+
+
+def test_what_is_kept_may_be_nested_as_deeply_as_a_record_may(tmp_path: Path) -> None:
+    deep: dict = {}
+    for _ in range(31):
+        deep = {"x": [deep]}
+    document = {"persona": "x", "deep": deep}
+    with pytest.raises(SchemaError, match=r"a\.jsonl:1: nested deeper than 64 levels"):
+        list(import_people(write_jsonl(tmp_path / "a.jsonl", [document | {"deep": [[deep]]}]), "persona_hub"))
+    people = list(import_people(write_jsonl(tmp_path / "a.jsonl", [document]), "persona_hub"))
+    export_people(people, tmp_path / "b.jsonl")
+    for file in ("c.parquet", "c.csv", "c.yaml"):
+        export_people(import_people(tmp_path / "b.jsonl"), tmp_path / file)
+        assert list(import_people(tmp_path / file)) == people
+    export_people(people, tmp_path / "d.jsonl", "persona_hub")
+    assert read_jsonl(tmp_path / "d.jsonl") == [document]

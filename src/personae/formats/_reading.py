@@ -16,8 +16,8 @@ from personae.formats._shape import Json
 
 LINE_LIMIT: Final = 16 * 2**20
 """longest line that is read as a record, in bytes"""
-DEPTH_LIMIT: Final = 64
-"""deepest nesting of a JSON record"""
+DEPTH_LIMIT: Final = 96
+"""deepest nesting of a JSON value; more than a record of another tool may have, since ours hold such records"""
 WHOLE_LIMIT: Final = 512 * 2**20
 """largest file that is read at once, in bytes (JSON that is no JSON Lines, PNG)"""
 _SPAN: Final = 2_000
@@ -414,4 +414,8 @@ def text_blocks(path: Path) -> Iterator[Record | Broken]:
             block.append(decoded(line, path).rstrip("\r\n"))
         except InputError as error:
             bad = bad or error
+        if len(block) == _SPAN and bad is None:
+            bad = SchemaError(
+                f"{path}:{first}: a block of more than {_SPAN:,} lines.", hint="People are parted by empty lines."
+            )
     yield from close()

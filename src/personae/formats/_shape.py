@@ -91,7 +91,7 @@ class Shape:
 
     def read(self, document: Json, *, version: str | None = None) -> dict[str, Json]:
         """The body of a persona. `Persona.parse` reads it."""
-        rest = _copied(document)
+        rest = _copied(document, DEPTH_LIMIT)
         body: dict[str, Json] = {}
         spelled: dict[str, Json] = {}
         places: dict[str, str] = {}
@@ -242,6 +242,8 @@ def bare(leaf: Json) -> Json:
 # Codecs ------------------------------------------------------------------------------------------------------------
 
 TEXT_LIMIT: Final = 20_000
+DEPTH_LIMIT: Final = 64
+"""deepest nesting of a record of another tool"""
 
 
 def _is_text(value: Json) -> bool:
@@ -318,11 +320,13 @@ def same(a: Json, b: Json) -> bool:
     return bool(a == b)
 
 
-def _copied(node: Json) -> Json:
+def _copied(node: Json, left: int = 2 * DEPTH_LIMIT) -> Json:
     """A copy of JSON, in a fraction of the time a deep copy of anything takes."""
+    if left < 0:
+        raise SchemaError(f"nested deeper than {DEPTH_LIMIT} levels.", hint="Flatten it.")
     if isinstance(node, dict):
-        return {k: _copied(v) for k, v in node.items()}
-    return [_copied(v) for v in node] if isinstance(node, list) else node
+        return {k: _copied(v, left - 1) for k, v in node.items()}
+    return [_copied(v, left - 1) for v in node] if isinstance(node, list) else node
 
 
 def look(document: Json, pointer: Pointer) -> Json:
