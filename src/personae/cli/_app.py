@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from personae.cli import _cache, _doctor, _lint, _models, _people, _population, _runs, _studies, _talk
+from personae.cli import _cache, _doctor, _import, _lint, _models, _people, _population, _runs, _studies, _talk
 from personae.cli._usage import Root
 
 app = typer.Typer(
@@ -47,6 +47,7 @@ app.command("simulate")(_talk.simulate)
 app.command("administer")(_talk.administer)
 app.add_typer(_studies.study_app, name="study", help="Run and read studies: one published method each.")
 app.command("report")(_runs.report)
+app.command("import")(_import.import_)
 app.command("export")(_runs.export)
 app.add_typer(_runs.run_app, name="run", help="Look into run folders.")
 app.add_typer(_models.models_app, name="models", help="Fetch and check model weights.")

@@ -1,4 +1,4 @@
-"""`personae run`, `report`, `export`: what a run folder holds."""
+"""`personae run`, `report`, `export`: what a run folder holds; `export` takes files of people too."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from personae.cli._import import export_file
 from personae.cli._output import Debug, Json, Reply, guarded
 
 run_app = typer.Typer(no_args_is_help=True)
@@ -88,21 +89,33 @@ def report(folder: Folder, as_json: Json = False, debug: Debug = False) -> None:
 
 @guarded
 def export(
-    folder: Folder,
-    out: Annotated[Path | None, typer.Option("--out", help="Where to write; RUN/exports by default.")] = None,
+    folder: Annotated[Path, typer.Argument(help="A run folder, or a file of people.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Where to write; of a run, RUN/exports by default.")] = None,
     formats: Annotated[
         str, typer.Option("--formats", help="Comma-separated: jsonl, chat, sharegpt, sft, csv, parquet.")
     ] = "jsonl,chat,sft,csv,parquet",
     clean: Annotated[
         bool, typer.Option("--clean", help="Leave out conversations in which an audit found something.")
     ] = False,
-    anonymise: Annotated[bool, typer.Option("--anonymise", help="Replace names by stable placeholders.")] = False,
+    anonymise: Annotated[
+        bool, typer.Option("--anonymise", help="Replace names by placeholders; of people, drop what identifies too.")
+    ] = False,
+    format: Annotated[  # noqa: A002 - the word of the option
+        str,
+        typer.Option("--format", help="Of a file of people: tinytroupe, character_card, parquet, hf_dataset, …"),
+    ] = "auto",
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", help="Of people, with --format csv: YAML, which column is which leaf.")
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Write datasets of a run: people, conversations, responses, with a dataset card and checksums."""
+    """Write datasets of a run with a card and checksums; or the people of a file in another tool's format."""
     from personae.studies import export_folder
 
+    if folder.is_file():
+        export_file(folder, out, format, mapping=mapping, anonymise=anonymise, as_json=as_json)
+        return
     reply = Reply(as_json=as_json)
     wanted = tuple(f.strip() for f in formats.split(",") if f.strip())
     files = export_folder(folder, out, wanted, clean=clean, anonymise=anonymise)

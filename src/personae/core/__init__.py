@@ -73,6 +73,7 @@ from personae.core._persona import (
     Score,
     Social,
     Style,
+    default_pii,
     extensions,
 )
 from personae.core._problems import schema_error
@@ -80,6 +81,7 @@ from personae.core._protocols import Actor, Condition, CountTokens, Judge, Reply
 from personae.core._registry import Registry
 from personae.core._render import CUE_STYLES, VIEWS, CueStyle, View, render
 from personae.core._seeds import derive_rng, derive_seed
+from personae.core._source import SourceRecord
 from personae.core._upgrade import upgrade, upgrades
 
 __all__ = [
@@ -162,6 +164,7 @@ __all__ = [
     "SlotRow",
     "Social",
     "Source",
+    "SourceRecord",
     "Span",
     "StatementRow",
     "StorageError",
@@ -174,6 +177,7 @@ __all__ = [
     "canonical_json",
     "clauses",
     "content_id",
+    "default_pii",
     "degree",
     "derive_rng",
     "derive_seed",

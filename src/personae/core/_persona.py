@@ -433,8 +433,7 @@ class Persona(Frozen):
     def pii(self) -> dict[str, PII]:
         """PII class of each leaf: what the Fact says, else the default for its path."""
         return {
-            path: leaf.pii if isinstance(leaf, Fact) and leaf.pii else _default_pii(path)
-            for path, leaf in self.leaves()
+            path: leaf.pii if isinstance(leaf, Fact) and leaf.pii else default_pii(path) for path, leaf in self.leaves()
         }
 
     def __eq__(self, other: object) -> bool:
@@ -451,7 +450,8 @@ _SENSITIVE: Final = ("social.religion", "social.politics", "social.ethnicity", "
 _QUASI: Final = ("social.", "names.", "relations", "timeline")
 
 
-def _default_pii(path: str) -> PII:
+def default_pii(path: str) -> PII:
+    """The class a leaf at this dotted path has when it does not say itself."""
     if path.startswith(_DIRECT):
         return PII.DIRECT
     if path.startswith(_SENSITIVE):

@@ -1,11 +1,16 @@
-"""What goes out and comes back in: JSONL, chat, ShareGPT, SFT, CSV, Parquet, with a dataset card and checksums."""
+"""What goes out and comes back in: runs as datasets, and people of other tools, with dataset cards and checksums."""
 
 from personae.formats._card import CardCounts, CardFacts
 from personae.formats._chat import from_chat, to_chat, to_sharegpt, training_records
 from personae.formats._conversations import ConversationRows, record_rows
 from personae.formats._export import DEFAULT_FORMATS, FORMATS, Evidence, Export, Format, RunLike, export_run
+from personae.formats._exporters import PeopleExport, export_people, exporters
+from personae.formats._families import IMPORTERS, PeopleFormat
 from personae.formats._files import ExportedFile
+from personae.formats._importers import PeopleImport, Sniffed, import_people, sniff
 from personae.formats._lines import read_chat, read_conversations, read_people
+from personae.formats._mapping import Column, PeopleMapping, load_mapping
+from personae.formats._png import embed_card, extract_card
 from personae.formats._privacy import Redactor
 from personae.formats._records import (
     ChatMessage,
@@ -23,31 +28,45 @@ from personae.formats._records import (
 __all__ = [
     "DEFAULT_FORMATS",
     "FORMATS",
+    "IMPORTERS",
     "CardCounts",
     "CardFacts",
     "ChatMessage",
     "ChatMetadata",
     "ChatRecord",
+    "Column",
     "ConversationRecord",
     "ConversationRows",
     "Evidence",
     "Export",
     "ExportedFile",
     "Format",
+    "PeopleExport",
+    "PeopleFormat",
+    "PeopleImport",
+    "PeopleMapping",
     "PersonRecord",
     "RecordTurn",
     "Redactor",
     "RunLike",
     "ShareRecord",
     "ShareTurn",
+    "Sniffed",
     "Speaker",
     "TrainingRecord",
+    "embed_card",
+    "export_people",
     "export_run",
+    "exporters",
+    "extract_card",
     "from_chat",
+    "import_people",
+    "load_mapping",
     "read_chat",
     "read_conversations",
     "read_people",
     "record_rows",
+    "sniff",
     "to_chat",
     "to_sharegpt",
     "training_records",

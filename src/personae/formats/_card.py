@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from personae.formats._files import ExportedFile
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _UNSTATED: Final = "not stated"
@@ -54,14 +57,7 @@ def card_text(
 ) -> str:
     """The card as Markdown with a YAML header."""
     import yaml
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    # Markdown, not HTML: values are escaped by `_inline`.
-    environment = Environment(  # noqa: S701
-        loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )  # fmt: skip
-    environment.filters["inline"] = _inline
     header = {
         "license": facts.licence.lower() if facts.licence else "unknown",
         "language": [facts.language],
@@ -70,15 +66,87 @@ def card_text(
         "size_categories": [_size(counts.conversations or counts.responses)],
     }
     seed = facts.seed if facts.seed is not None else _lookup(manifest, "seed")
-    return environment.get_template("card.md.j2").render(
-        header=yaml.safe_dump(header, sort_keys=False, allow_unicode=True).strip(),
-        facts=facts,
-        counts=counts,
-        files=files,
-        licence=facts.licence or f"{_UNSTATED}: choose one before you publish",
-        model=facts.model or _lookup(manifest, "model") or _UNSTATED,
-        seed=_UNSTATED if seed is None else seed,
+    return (
+        _environment()
+        .get_template("card.md.j2")
+        .render(
+            header=yaml.safe_dump(header, sort_keys=False, allow_unicode=True).strip(),
+            facts=facts,
+            counts=counts,
+            files=files,
+            licence=facts.licence or f"{_UNSTATED}: choose one before you publish",
+            model=facts.model or _lookup(manifest, "model") or _UNSTATED,
+            seed=_UNSTATED if seed is None else seed,
+        )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleCounts:
+    """What was seen of the people of a dataset."""
+
+    people: int
+    real: int
+    """people who are not invented"""
+    recipes: Sequence[str]
+    seeds: Sequence[int]
+    generators: Sequence[str]
+    licences: Sequence[str]
+    columns: Sequence[Mapping[str, str]]
+    """name, dtype, whether it is a list, and PII class"""
+    redactions: Mapping[str, int] | None
+    """None when nothing was anonymised"""
+    dropped: Mapping[str, int]
+
+
+def people_card_text(facts: CardFacts, counts: PeopleCounts, files: Sequence[ExportedFile]) -> str:
+    """The card of a dataset of people; its YAML header names the columns as dataset libraries expect them."""
+    import yaml
+
+    features = [{"name": c["name"], "sequence" if c["list"] else "dtype": c["dtype"]} for c in counts.columns]
+    tables = [f for f in files if f.rows is not None]
+    size = sum(f.bytes for f in tables)
+    header = {
+        "license": facts.licence.lower() if facts.licence else "unknown",
+        "language": [facts.language],
+        "pretty_name": facts.title,
+        "tags": ["personas", *(["synthetic"] if not counts.real else [])],
+        "size_categories": [_size(counts.people)],
+        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "data/train-*"}]}],
+        "dataset_info": {
+            "features": features,
+            "splits": [{"name": "train", "num_bytes": size, "num_examples": counts.people}],
+            "download_size": size,
+            "dataset_size": size,
+        },
+    }
+    classes = {
+        p: [c["name"] for c in counts.columns if c["pii"] == p] for p in ("direct", "sensitive", "quasi", "none")
+    }
+    return (
+        _environment()
+        .get_template("people_card.md.j2")
+        .render(
+            header=yaml.safe_dump(header, sort_keys=False, allow_unicode=True).strip(),
+            facts=facts,
+            counts=counts,
+            files=files,
+            classes={name: columns for name, columns in classes.items() if columns},
+            licence=facts.licence or f"{_UNSTATED}: choose one before you publish",
+        )
+    )
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    # Markdown, not HTML: values are escaped by `_inline`.
+    environment = Environment(  # noqa: S701
+        loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )  # fmt: skip
+    environment.filters["inline"] = _inline
+    return environment
 
 
 def _lookup(manifest: Mapping[str, object], key: str) -> str | int | None:

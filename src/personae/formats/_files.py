@@ -56,6 +56,7 @@ class ExportFolder:
     def stage(self, name: str) -> Path:
         """Where to write the file that will be called `name`."""
         self._rows.setdefault(name, None)
+        (self._staging / name).parent.mkdir(exist_ok=True)
         return self._staging / name
 
     def done(self, name: str, rows: int | None) -> None:
@@ -65,7 +66,7 @@ class ExportFolder:
     def staged(self) -> tuple[ExportedFile, ...]:
         """The staged files so far, with sizes and checksums."""
         with naming_errors(self._staging):
-            return tuple(_describe(self._staging / name, rows) for name, rows in sorted(self._rows.items()))
+            return tuple(_describe(self._staging / name, name, rows) for name, rows in sorted(self._rows.items()))
 
     def commit(self) -> tuple[ExportedFile, ...]:
         """Put every staged file in place and write `checksums.json`.
@@ -86,6 +87,7 @@ class ExportFolder:
         _write_checksums(self.root, files, known)
         with naming_errors(self.root):
             for file in files:
+                (self.root / file.name).parent.mkdir(exist_ok=True)
                 (self._staging / file.name).replace(self.root / file.name)
         _write_checksums(self.root, files, {})
         return files
@@ -121,17 +123,20 @@ def _known(path: Path) -> _Known:
 def _is_foreign(path: Path, ours: set[str]) -> bool:
     if not path.exists() and not path.is_symlink():
         return False
-    return not path.is_file() or path.is_symlink() or _describe(path, None).sha256 not in ours
+    return not path.is_file() or path.is_symlink() or _describe(path, path.name, None).sha256 not in ours
 
 
-def _describe(path: Path, rows: int | None) -> ExportedFile:
+def _describe(path: Path, name: str, rows: int | None) -> ExportedFile:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return ExportedFile(path.name, rows, path.stat().st_size, digest)
+    return ExportedFile(name, rows, path.stat().st_size, digest)
 
 
 def _remove(folder: Path) -> None:
     if folder.is_dir() and not folder.is_symlink():
         for item in folder.iterdir():
-            item.unlink()
+            if item.is_dir() and not item.is_symlink():
+                _remove(item)
+            else:
+                item.unlink()
         folder.rmdir()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pydantic import JsonValue
 
-from personae.core import Persona, plain, sha256_hex
+from personae.core import PII, Persona, plain, sha256_hex
+from personae.formats._shape import Json, is_fact, paths_of
 
 if TYPE_CHECKING:
     from personae.text import Redaction
@@ -76,8 +77,8 @@ class Cleaner:
             return [self._value(v, persona_id) for v in value]
         if isinstance(value, dict):
             # What a fact says about its value (source, dates, classes) is not text.
-            is_fact = "value" in value
-            return {k: v if is_fact and k != "value" else self._value(v, persona_id) for k, v in value.items()}
+            fact = is_fact(value)
+            return {k: v if fact and k != "value" else self._value(v, persona_id) for k, v in value.items()}
         return value
 
     def _table(self, persona_id: str | None, participants: Iterable[str]) -> dict[str, str]:
@@ -88,6 +89,41 @@ class Cleaner:
         if persona_id is not None:
             table |= self._people.get(persona_id, {})
         return table
+
+
+def anonymised(persona: Persona, redactor: Redactor | None) -> tuple[Persona, Counter[str], list[str]]:
+    """A person without what points at them directly: the name is a placeholder, contact-like strings are redacted.
+
+    Leaves of class `direct`, the sources of facts and what was kept of another tool's record (nobody classified it)
+    are left out. Returns the person, what was replaced, and the paths that are gone.
+    """
+    cleaner = Cleaner(redactor, anonymise=True)
+    cleaner.meet(persona.id, persona)
+    direct = {path for path, pii in persona.pii().items() if pii is PII.DIRECT and path != "names.full"}
+    gone: list[str] = []
+    body = cleaner.persona(persona.dump(), persona.id)
+    bare = _without(body, "", direct, gone)
+    ext: dict[str, Json] = bare.get("ext", {})
+    source: dict[str, Json] | None = ext.pop("source", None)
+    if source is not None:
+        gone += [f"source.{path}" for path in paths_of(source.get("body"))]
+    return Persona.parse(bare), cleaner.counts, gone
+
+
+def _without(node: Json, path: str, direct: set[str], gone: list[str]) -> Json:
+    """A dumped persona without the leaves at `direct`, and without the sources of its Facts."""
+    if not isinstance(node, dict):
+        return node
+    out: dict[str, Json] = {}
+    for key, value in node.items():
+        below = f"{path}.{key}" if path else str(key)
+        if below in direct:
+            gone.append(below)
+        elif is_fact(value):
+            out[key] = {k: v for k, v in value.items() if k != "source"}
+        else:
+            out[key] = _without(value, below, direct, gone)
+    return out
 
 
 def _placeholders(persona_id: str, persona: Persona) -> dict[str, str]:
