@@ -39,7 +39,7 @@ from personae.creation._override import with_quotas
 from personae.creation._packs import Anchor, RulePack, Vocabulary, load_pack, pack_names
 from personae.creation._parts import people_digest
 from personae.creation._people import load_gallery, load_people, read_records, save_people, write_population
-from personae.creation._population import Population, PopulationFit, create_people
+from personae.creation._population import Population, create_people
 from personae.creation._profile import (
     SUBSETS,
     ProfileAnswers,
@@ -52,7 +52,7 @@ from personae.creation._profile import (
 from personae.creation._quota import CountTable, largest_remainder
 from personae.creation._reading import Reading
 from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Strata, Variable
-from personae.creation._rules import Count, Distinct, Match, Rule, Violation, check_fields, check_persona
+from personae.creation._rules import Count, Distinct, Rule, Violation, check_fields, check_persona
 from personae.creation._schema import (
     PairRejection,
     RejectionReport,

@@ -48,7 +48,8 @@ _ASSISTANT: Final = re.compile(
 )
 _HINT: Final = re.compile(
     r"\b(?:ai|a\.i\.|artificial|models?|llms?|(?:chat ?)?bots?|assist|assistant|programs?|programm|machine|robot|gpt"
-    r"|chatgpt|openai|anthropic|google|microsoft|meta|alibaba|deepseek|mistral|hugging ?face|xai|smollm|qwen|copilot|phi|llama"
+    r"|chatgpt|openai|anthropic|google|microsoft|meta|alibaba|deepseek|mistral|hugging ?face|xai|smollm"
+    r"|qwen|copilot|phi|llama"
     r"|claude|gemini|bard|gemma|grok|trained|training|knowledge|algorithms?|feelings|emotions|consciousness|physical|sorry"
     r"|apolog\w+|unable|cannot|can not|able|refuse|decline|comfortable|appropriate|request|guidelines|policy|sure"
     r"|certainly|of course|absolutely|okay|great|here|below|helps|let me know|feel free|\w+n['’]t"
