@@ -34,6 +34,8 @@ COMMANDS = (
     ("cache", "vacuum"),
     ("cache", "clear"),
     ("population", "compare"),
+    ("lint",),
+    ("import",),
 )
 
 
