@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, cast
 
-from personae.core import Persona, Registry, SchemaError
+from personae.core import TEXT_LIMIT, Persona, Registry, SchemaError
 from personae.formats._reading import Record
-from personae.formats._shape import MISSING, TEXT_LIMIT, Codec, Json, Place, Shape, Written, bare, paths_of
+from personae.formats._shape import MISSING, Codec, Json, Place, Shape, Written, bare, paths_of
 from personae.formats._shapes import (
     HACHIMI,
     KEY_VALUE_JSON,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, cast
 
-from personae.core import SchemaError, SourceRecord
+from personae.core import TEXT_LIMIT, SchemaError, SourceRecord
 
 Json: TypeAlias = Any
 Pointer: TypeAlias = tuple[str, ...]
@@ -241,7 +241,6 @@ def bare(leaf: Json) -> Json:
 
 # Codecs ------------------------------------------------------------------------------------------------------------
 
-TEXT_LIMIT: Final = 20_000
 DEPTH_LIMIT: Final = 64
 """deepest nesting of a record of another tool"""
 

@@ -11,7 +11,7 @@ import re
 import warnings
 from typing import Any, Final, cast
 
-from personae.core import DOMAINS, SchemaError, VersionError
+from personae.core import DOMAINS, TEXT_LIMIT, SchemaError, VersionError
 from personae.formats._shape import (
     AGE,
     MISSING,
@@ -41,7 +41,7 @@ def _word(score: float) -> str:
 
 def _read_level(value: Json) -> Json:
     """`High. Curious about everything.` as a T-score one standard deviation up, with the words as its source."""
-    found = _LEVEL.match(value.strip()) if isinstance(value, str) and len(value) <= 20_000 else None
+    found = _LEVEL.match(value.strip()) if isinstance(value, str) and len(value) <= TEXT_LIMIT else None
     if found is None:
         return MISSING
     return {"value": _SCORES[found[1].lower()], "source": {"kind": "rule", "ref": value}}
@@ -131,7 +131,7 @@ def _read_listing(value: Json) -> Json:
     """A list, or the text of one as Python prints it: `['Baking', 'Chess']`."""
     if isinstance(value, list):
         return TEXTS.read(value)
-    if not isinstance(value, str) or not value.startswith("[") or len(value) > 20_000:
+    if not isinstance(value, str) or not value.startswith("[") or len(value) > TEXT_LIMIT:
         return MISSING
     try:
         with warnings.catch_warnings():
