@@ -61,7 +61,7 @@ def diversity_measurements(
     chosen = np.sort(rng.choice(len(texts), min(sample, len(texts)), replace=False)) if len(texts) else np.arange(0)
     groups = rng.permutation(len(chosen)) % _GROUPS
     make = _Diversity(Maker(model=model, seed=seed, cluster="text"), len(chosen), len(texts), groups, condition)
-    drawn = [texts[k] for k in chosen]
+    drawn = [texts[k] for k in chosen.tolist()]
     out = [*_of_words(make, drawn), *_of_self_bleu(make, drawn)]
     if vectors is not None:
         out.extend(_of_vectors(make, np.asarray(vectors)[chosen], encoder or "encoder not named"))

@@ -12,7 +12,7 @@ import io
 import json
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
@@ -64,7 +64,7 @@ class StaticEncoder:
         table, self.digest = _cached(teacher)
         self.name = f"all-MiniLM-L6-v2 static {_DIMENSION}-d (semantic, no word order)"
         self._table = table.astype(np.float32)
-        self._unknown = int(self._tokenizer.token_to_id("[UNK]"))
+        self._unknown = int(self._tokenizer.token_to_id("[UNK]") or 0)
         self._pieces: dict[str, list[int]] = {}
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -133,7 +133,7 @@ def _cached(teacher: SentenceEncoder) -> tuple[NDArray[np.float16], str]:
     return found
 
 
-def _read(folder: Path, made_from: dict[str, object]) -> tuple[NDArray[np.float16], str] | None:
+def _read(folder: Path, made_from: Mapping[str, object]) -> tuple[NDArray[np.float16], str] | None:
     """The table and its checksum; None where there is none yet, or one made from something else."""
     try:
         notes = json.loads((folder / "static.json").read_bytes())

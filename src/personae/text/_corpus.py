@@ -109,7 +109,7 @@ def _clipped(grams: CorpusGrams) -> NDArray[np.float64]:
     holder = np.zeros(counts.size, dtype=bool)
     holder[last] = True
     elsewhere = np.where(holder, second, largest)
-    return np.bincount(owner, weights=np.minimum(counts, elsewhere), minlength=grams.texts)
+    return np.bincount(owner, weights=np.minimum(counts, elsewhere), minlength=grams.texts).astype(np.float64)
 
 
 def _nearest_size(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
