@@ -15,6 +15,16 @@ from personae.creation._patterns import safe_pattern
 
 Read = Literal["text", "numbers", "first", "number", "level", "said", "captures", "keys"]
 _STOP: Final = re.compile(r"[,.;!?\n]")
+_UNITS: Final = (
+    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_TENS: Final = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_SPELLED: Final = re.compile(
+    rf"\b(?:(?P<tens>{'|'.join(_TENS)})(?:[ -](?P<unit>{'|'.join(_UNITS[:9])}))?"
+    rf"|(?P<small>{'|'.join(sorted(_UNITS, key=len, reverse=True))}))(?=[\s-]years?\b|[,.;!?]|$|[\s-]+years?)",
+    re.IGNORECASE,
+)
 _NUMBER: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{3}){1,4}(?:\.[0-9]{1,6})?|[0-9]{1,15}(?:\.[0-9]{1,6})?")
 _LISTS: Final = ("path", "own", "keys", "only", "unless", "patterns", "term", "scale")
 LONGEST_READ: Final = 20_000
@@ -44,6 +54,7 @@ class Reading(Frozen):
         term: phrases for what a level is about, or that may be said.
         scale: level words.
         within: most characters between a term and its level.
+        spelled: read numbers written in words of this language (up to ninety-nine) like digits.
         default: what the field holds when nothing was found.
     """
 
@@ -60,6 +71,7 @@ class Reading(Frozen):
     term: tuple[str, ...] = ()
     scale: tuple[str, ...] = ()
     within: int = Field(default=24, ge=0, le=200)
+    spelled: Literal["en"] | None = None
     default: float | str | None = None
 
     @field_validator(*_LISTS, mode="before")
@@ -94,12 +106,15 @@ class Reading(Frozen):
         given = values[: len(self.path)]
         if self.read == "keys":
             return tuple(str(k) for v in given if isinstance(v, Mapping) for k in v) or None
-        texts = [t for value in given for t in self._texts(value)]
+        names = values[len(self.path) :]
+        texts = [t for value in given for t in self._texts(value, names)]
         if not texts:
             return None
         if self.read == "text":
             return tuple(texts) if any(isinstance(v, (list, tuple)) for v in given) else texts[0]
-        told = [self._named(str(t)[:LONGEST_READ], values[len(self.path) :]) for t in texts]
+        told = [self._named(str(t)[:LONGEST_READ], names) for t in texts]
+        if self.spelled is not None:
+            told = [_SPELLED.sub(_in_digits, text) for text in told]
         if self.read == "numbers":
             return tuple(n for text in told for n in self._numbers(text)) or None
         if self.read == "said":
@@ -108,24 +123,24 @@ class Reading(Frozen):
             return tuple(dict.fromkeys(word for text in told for word in self._captures(text)))
         return next((v for text in told if (v := self._first(text)) is not None), None)
 
-    def _texts(self, value: Any) -> Iterable[Any]:
+    def _texts(self, value: Any, names: tuple[Any, ...]) -> Iterable[Any]:
         """The texts (or numbers) at one path that are wanted."""
         if isinstance(value, Mapping) and self.keys:
             value = tuple(v for k, v in value.items() if says(re.sub(r"[._]+", " ", str(k)), self.keys))
         for item in value if isinstance(value, (list, tuple)) else (value,):
-            chosen = self._chosen(item) if self.take is not None or self.where or self.like else item
+            chosen = self._chosen(item, names) if self.take is not None or self.where or self.like else item
             for text in chosen if isinstance(chosen, (list, tuple)) else (chosen,):
                 if text is not None and self._wanted(text):
                     yield text
 
-    def _chosen(self, record: Any) -> Any:
+    def _chosen(self, record: Any, names: tuple[Any, ...]) -> Any:
         if not isinstance(record, Mapping):
             return None
         for key, words in self.where.items():
             if not says(str(record.get(key) or ""), words):
                 return None
         for key, pattern in self.like.items():
-            if safe_pattern(pattern).search(str(record.get(key) or "")) is None:
+            if safe_pattern(pattern).search(self._named(str(record.get(key) or ""), names)) is None:
                 return None
         if self.unless and says(" ".join(str(v) for v in record.values()), self.unless):
             return None
@@ -162,7 +177,8 @@ class Reading(Frozen):
         return [w.strip() for w in words if w.strip()]
 
     def _numbers(self, text: str) -> list[float]:
-        return [float(w.replace(",", "")) for w in self._captures(text) if _NUMBER.fullmatch(w)]
+        found = ((w.rstrip("kK"), 1000.0 if w[-1] in "kK" else 1.0) for w in self._captures(text))
+        return [float(w.replace(",", "")) * by for w, by in found if _NUMBER.fullmatch(w)]
 
     def _level(self, text: str) -> str | None:
         """The level said nearest after the first mention of the term that has one, as the scale spells it."""
@@ -185,6 +201,13 @@ def _own(names: tuple[str, ...]) -> re.Pattern[str]:
     if not spelt:
         return re.compile(r"(?!)")
     return re.compile(rf"(?<![\w@])(?:{'|'.join(map(re.escape, spelt))})(?!\w)", re.IGNORECASE)
+
+
+def _in_digits(found: re.Match[str]) -> str:
+    if found["small"]:
+        return str(_UNITS.index(found["small"].lower()) + 1)
+    unit = _UNITS.index(found["unit"].lower()) + 1 if found["unit"] else 0
+    return str(20 + 10 * _TENS.index(found["tens"].lower()) + unit)
 
 
 def _spelt(found: str, words: tuple[str, ...]) -> str:

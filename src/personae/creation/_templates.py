@@ -25,7 +25,11 @@ _SLOT: Final = re.compile(
     r"|(?<![A-Za-z0-9])X{3,}(?![A-Za-z0-9])"
     r"|\b(?:TODO|TBD|FIXME|INSERT_[A-Z_]{2,30})\b"
 )
-_SLOT_ANY_CASE: Final = re.compile(r"\[(?:insert|your|fill in|todo|tbd|placeholder)\b[^\[\]\n]{0,60}\]", re.IGNORECASE)
+_SLOT_ANY_CASE: Final = re.compile(
+    rf"\[(?:{_SLOT_WORDS}|fill in)\b[^\[\]\n]{{0,60}}\](?!\()"
+    rf"|\[[a-z]{{3,20}} (?:name|here)\](?!\()",
+    re.IGNORECASE,
+)
 _FILLER: Final = re.compile(
     r"lorem ipsum|\bdolor sit amet\b|\bconsectetur adipisc|\bsed ut perspiciatis\b|\but enim ad minim\b"
     r"|\bduis aute irure\b|\bexcepteur sint occaecat\b|\bquis nostrud exercitation\b|\bnemo enim ipsam\b"
@@ -35,21 +39,22 @@ _FILLER: Final = re.compile(
 _ASSISTANT: Final = re.compile(
     r"(?:^|\n)\s{0,9}(?:sure|certainly|of course|absolutely|okay|great)[!,.:]{1,2} ?(?:here|below|i|let|this)\b"
     r"|\b(?:here|below)(?:['’]s| is| are) (?:the|a|an|your|my|some|one possible|the requested)"
-    r" (?:[a-z-]{1,20} ){0,3}(?:persona|profile|json|description|paragraph|character|text|output|response|bio|biography"
-    r"|example|rewritten version|revised version|list)\b"
-    r"(?: (?:you (?:asked|requested)|for you|as requested|below)|\s{0,3}[:.])"
+    r" (?:[a-z-]{1,20} ){0,3}(?:(?:persona|profile|json|description|paragraph|character|text|output|response|bio"
+    r"|biography|example|rewritten version|revised version|list) ?){1,2}\b"
+    r"(?: (?:you (?:asked|requested)|for you|for|as requested|below)|\s{0,3}[:.])"
     r"|\bi hope (?:this|that|it) helps\b|\blet me know if you(?:['’]d like| need| want| have)\b"
     r"|\bfeel free to (?:ask|adjust|modify|let me know)\b|\bas (?:per your request|requested by the user)\b"
     r"|\bas an? (?:ai|artificial intelligence|(?:large )?language model|llm|chatbot)\b"
     r"(?! (?:engineer|researcher|scientist|developer|specialist|expert|consultant|lawyer|ethicist|teacher|student"
     r"|manager|company|startup))"
+    r"|\bsorry,? (?:but )?i (?:cannot|can['’]t|am unable to|am not able to|won['’]t) [a-z]{2,20}"
     r"|\bi (?:cannot|can['’]t|am unable to|won['’]t) (?:help|assist|comply|fulfil+) with (?:that|this)\b",
     re.IGNORECASE,
 )
 _HINT: Final = re.compile(
     r"\b(?:ai|a\.i\.|artificial|models?|llms?|(?:chat ?)?bots?|assist|assistant|programs?|programm|machine|robot|gpt"
-    r"|chatgpt|openai|anthropic|google|microsoft|meta|alibaba|deepseek|mistral|hugging ?face|xai|smollm"
-    r"|qwen|copilot|phi|llama"
+    r"|chatgpt|openai|anthropic|google|microsoft|meta|alibaba|deepseek|mistral|hugging ?face|xai|smollm|qwen"
+    r"|copilot|phi|llama"
     r"|claude|gemini|bard|gemma|grok|trained|training|knowledge|algorithms?|feelings|emotions|consciousness|physical|sorry"
     r"|apolog\w+|unable|cannot|can not|able|refuse|decline|comfortable|appropriate|request|guidelines|policy|sure"
     r"|certainly|of course|absolutely|okay|great|here|below|helps|let me know|feel free|\w+n['’]t"
