@@ -82,7 +82,7 @@ def semhash(texts: list[str]) -> list[tuple[int, int]]:
     from semhash import SemHash
 
     rows = [{"text": t, "place": str(k)} for k, t in enumerate(texts)]
-    made = SemHash.from_records(rows, columns=["text"], model=_Bag(texts), use_ann=False)
+    made = SemHash.from_records(rows, columns=["text"], model=_Bag(texts), ann_backend="basic")
     done = made.self_deduplicate(threshold=0.8)
     pairs: list[tuple[int, int]] = []
     for record in done.filtered:

@@ -324,3 +324,11 @@ def test_nothing_is_a_corpus_too() -> None:
     assert Gate().offer([]).accepted.size == 0
     assert resolve(writer(0), 0).attempts.size == 0
     assert Gate().offer(["", ""]).accepted.all()
+
+
+def test_a_threshold_that_tells_nobody_apart_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("personae.creation._dedup._PAIR_LIMIT", 500)
+    alike = derive_rng(1, "alike").normal(size=(60, 8)) + 20
+    with pytest.raises(InputError, match="centre=True"):
+        semantic_duplicates(alike.astype(np.float32), None, 0.9)
+    assert len(semantic_duplicates(alike.astype(np.float32), None, 0.9, centre=True).pairs) < 500

@@ -34,6 +34,9 @@ SEMANTIC: Final = 4
 
 _ROWS: Final = 16_384
 _BLOCK: Final = 2048
+_PAIR_LIMIT: Final = 2_000_000
+"""Pairs of one stratum beyond which the threshold tells nobody apart."""
+
 _SLACK: Final = 1e-4
 """How far single-precision products may lie from the cosine; what is nearer the threshold is computed again."""
 
@@ -204,7 +207,8 @@ def semantic_duplicates(
             what sets them apart.
 
     Raises:
-        InputError: shapes that do not fit, a value that is no number, or a threshold outside (0, 1].
+        InputError: shapes that do not fit, a value that is no number, a threshold outside (0, 1], or one so low that
+            a stratum has more than two million pairs.
     """
     table = np.asarray(vectors)
     if table.ndim != 2:
@@ -235,12 +239,22 @@ def near_vectors(unit: Vectors, others: Vectors | None, threshold: float) -> tup
     """Pairs (row of `unit`, row of `others`) of at least this cosine, and cosines; None: inside `unit`, once each.
 
     Products are taken in single precision, those near the threshold again in double: blocks cannot change a pair.
+
+    Raises:
+        InputError: there are more than two million of them.
     """
     other = unit if others is None else others
-    parts, values = [np.zeros((0, 2), dtype=np.int64)], [np.zeros(0)]
+    parts, values, found = [np.zeros((0, 2), dtype=np.int64)], [np.zeros(0)], 0
     for low in range(0, len(unit), _BLOCK):
         start = low if others is None else 0
         close = unit[low : low + _BLOCK] @ other[start:].T >= np.float32(threshold - _SLACK)
+        found += np.count_nonzero(close) - (len(close) if others is None else 0)
+        if found > _PAIR_LIMIT:
+            raise InputError(
+                f"more than {_PAIR_LIMIT:,} pairs of {len(unit):,} vectors have a cosine of {threshold:g} or more: "
+                "at this threshold they are not near-copies but all alike.",
+                hint="Raise the threshold, or take `centre=True`: long texts of one kind all point one way.",
+            )
         left, right = np.nonzero(close)
         block = np.stack([left + low, right + start], axis=1)
         if others is None:
