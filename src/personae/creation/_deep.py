@@ -281,9 +281,7 @@ class DeepPeople:
 
     def _choice(self, sketch: _Sketch, vector: NDArray[np.float32]) -> LeafChoice:
         leaves = self.tree.leaves
-        usable = np.fromiter(
-            (n for n, leaf in enumerate(leaves) if _applies(leaf, sketch)), dtype=np.int64
-        )
+        usable = np.fromiter((n for n, leaf in enumerate(leaves) if _applies(leaf, sketch)), dtype=np.int64)
         # One product per person, always of the same shape: a batch would round differently for other batch sizes.
         cosines = np.asarray(self.leaf_vectors @ vector, dtype=np.float64)[usable]
         root = self._roots[usable]
@@ -458,6 +456,22 @@ def _words(pool: Pool, state: int, u: float, age: int) -> str:
     if option is None:
         raise InputError(f"{pool.name}: nothing is open to this person.", hint="Give it a value without condition.")
     return write(option, state, (u * 7919.0) % 1.0, age) or option.text
+
+
+def parse_anchors(text: str) -> dict[str, str | int]:
+    """Anchors written in one line, `age=33,occupation=nurse`; whole numbers become numbers.
+
+    Raises:
+        InputError: a part without `=`; UnknownKeyError: a name that is no field.
+    """
+    out: dict[str, str | int] = {}
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        name, equals, value = (w.strip() for w in part.partition("="))
+        if not equals or not value:
+            raise InputError(f"anchor {part!r} says nothing.", hint="Write name=value, separated by commas.")
+        out[name] = int(value) if value.isdigit() else value
+    _checked_anchors(out)
+    return out
 
 
 def _checked_anchors(anchors: Mapping[str, Any]) -> dict[str, Any]:

@@ -67,9 +67,7 @@ def check_deep(person: Persona, rules: Iterable[WordRule] | None = None) -> tupl
     return check_values(person, values, load_word_rules() if rules is None else rules)
 
 
-def check_values(
-    person: Persona, values: Mapping[str, str], rules: Iterable[WordRule]
-) -> tuple[WordViolation, ...]:
+def check_values(person: Persona, values: Mapping[str, str], rules: Iterable[WordRule]) -> tuple[WordViolation, ...]:
     """Like `check_deep`, for attributes that are not in the person yet."""
     out: list[WordViolation] = []
     for rule in rules:

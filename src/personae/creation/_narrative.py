@@ -101,8 +101,10 @@ def _opening(person: Persona) -> Iterator[str]:
     if work and str(work) not in {"none", "retired", "pupil", "student"}:
         yield f"I work as {_article(str(work))}."
     elif get("social.employment"):
-        yield f"As for work, I am {get('social.employment')}." if str(get("social.employment"))[:2] != "at" else (
-            f"I am {get('social.employment')}."
+        yield (
+            f"As for work, I am {get('social.employment')}."
+            if str(get("social.employment"))[:2] != "at"
+            else (f"I am {get('social.employment')}.")
         )
 
 

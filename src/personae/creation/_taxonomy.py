@@ -151,7 +151,7 @@ class Taxonomy(Frozen):
         """
         nodes: list[Node] = []
         for trail, _ in _walk(data):
-            steps = [_root(trail[0]), *(slug(t) for t in trail[1:])]
+            steps = [root_of(trail[0]), *(slug(t) for t in trail[1:])]
             if not all(steps):
                 raise SchemaError(f"taxonomy: a name without letters under {' / '.join(trail)!r}.", hint="Name it.")
             nodes.append(Node(path=".".join(steps), depth=len(steps)))
@@ -243,9 +243,9 @@ def lint_taxonomy(tree: Taxonomy | Mapping[str, Any], *, near: float = NEAR) -> 
         if not isinstance(value, Mapping):
             hint = f"A leaf is an empty mapping, got {type(value).__name__}."
             out.append(TaxonomyFinding("not_a_branch", path, None, "error", hint))
-        if len(trail) == 1 and _root(trail[0]) not in ROOTS:
+        if len(trail) == 1 and root_of(trail[0]) not in ROOTS:
             out.append(TaxonomyFinding("unknown_root", path, None, "error", "Move it under one of the twelve roots."))
-        if len(trail) > 1 and _stem(own) == _stem(slug(trail[-2])):
+        if len(trail) > 1 and name_stem(own) == name_stem(slug(trail[-2])):
             out.append(TaxonomyFinding("parent_is_child", path, trail[-2], "error", "Keep one of the two."))
         if len(trail) == MAX_DEPTH + 1:
             out.append(TaxonomyFinding("too_deep", path, None, "error", f"At most {MAX_DEPTH} steps."))
@@ -256,9 +256,7 @@ def lint_taxonomy(tree: Taxonomy | Mapping[str, Any], *, near: float = NEAR) -> 
     return tuple(out)
 
 
-def _lint_level(
-    data: Mapping[str, Any], trail: tuple[str, ...], near: float, out: list[TaxonomyFinding]
-) -> None:
+def _lint_level(data: Mapping[str, Any], trail: tuple[str, ...], near: float, out: list[TaxonomyFinding]) -> None:
     names = [str(name) for name in data]
     for a, b in near_pairs([slug(n) for n in names], near):
         code: Literal["near_siblings", "near_roots"] = "near_siblings" if trail else "near_roots"
@@ -274,7 +272,7 @@ def near_pairs(slugs: list[str], near: float) -> list[tuple[int, int]]:
     if len(slugs) < 2:
         return []
     similarity = tfidf_similarity([s.replace("_", " ") for s in slugs])
-    stems = [_stem(s) for s in slugs]
+    stems = [name_stem(s) for s in slugs]
     return [
         (a, b)
         for b in range(len(slugs))
@@ -283,7 +281,7 @@ def near_pairs(slugs: list[str], near: float) -> list[tuple[int, int]]:
     ]
 
 
-def _stem(name: str) -> frozenset[str]:
+def name_stem(name: str) -> frozenset[str]:
     """The words of a name without order, plural endings and small words."""
     return frozenset(_singular(w) for w in name.split("_") if w and w not in _STOP)
 
@@ -294,7 +292,7 @@ def _singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
-def _root(name: str) -> str:
+def root_of(name: str) -> str:
     """The root a name stands for, by its own name or its title; the name itself when it is none."""
     own = slug(name)
     titles = {slug(title): root for root, title in ROOTS.items()}

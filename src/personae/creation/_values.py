@@ -208,9 +208,7 @@ def longest(option: Option) -> int:
     """Characters of an option with every slot at its longest."""
     if not option.parts:
         return len(option.text)
-    return sum(
-        len(p) if isinstance(p, str) else 3 if isinstance(p, Number) else p.longest() for p in option.parts
-    )
+    return sum(len(p) if isinstance(p, str) else 3 if isinstance(p, Number) else p.longest() for p in option.parts)
 
 
 def read_options(
@@ -296,9 +294,7 @@ def _weight(text: str, where: str) -> float:
     return weight
 
 
-def _borrowed(
-    name: str, marks: Sequence[str], tags: Tags, pools: Mapping[str, Pool], where: str
-) -> Iterator[Option]:
+def _borrowed(name: str, marks: Sequence[str], tags: Tags, pools: Mapping[str, Pool], where: str) -> Iterator[Option]:
     if name not in pools:
         raise UnknownKeyError.of(name, pools, where=f"{where}: pool")
     more = Condition()

@@ -17,6 +17,7 @@ from personae.instruments._scoring import (
     score_responses,
     t_scores,
 )
+from personae.instruments._survey_items import HumanColumn, SurveyItem, load_survey_items
 from personae.instruments._sync import administer_free_text_sync, administer_sync
 
 __all__ = [
@@ -25,11 +26,13 @@ __all__ = [
     "UNVALIDATED",
     "Answers",
     "Baseline",
+    "HumanColumn",
     "ParsedReply",
     "PlannedScore",
     "Rotation",
     "ScaleReliability",
     "ScaleScore",
+    "SurveyItem",
     "YesNoJudge",
     "administer",
     "administer_free_text",
@@ -40,6 +43,7 @@ __all__ = [
     "item_matrix",
     "keyed",
     "load_instrument",
+    "load_survey_items",
     "parse_instrument",
     "parse_reply",
     "plan_scores",

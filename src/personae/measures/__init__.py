@@ -1,6 +1,20 @@
 """Evidence tables in, Measurements out."""
 
 from personae.measures._answers import answers_by_person
+from personae.measures._citizens import citizen_measurements, read_humans
+from personae.measures._depth import (
+    attribute_jaccard,
+    choice_measurements,
+    choice_rows,
+    chosen_tables,
+    coverage_curve,
+    depth_measurements,
+    filled_depth,
+    mean_pairwise,
+    nearest_neighbour_distances,
+    taxonomy_coverage,
+    value_agreement,
+)
 from personae.measures._dialogue import Talk, dialogue_measurements, echo_copy, echo_test, talk_metrics, talks
 from personae.measures._drift import Encode, drift_measurements, path_drift_measurements
 from personae.measures._make import Maker, adjusted
@@ -24,22 +38,35 @@ __all__ = [
     "TraitTable",
     "adjusted",
     "answers_by_person",
+    "attribute_jaccard",
     "audit_measurements",
+    "choice_measurements",
+    "choice_rows",
+    "chosen_tables",
+    "citizen_measurements",
     "closing_rule_measurements",
+    "coverage_curve",
+    "depth_measurements",
     "dialogue_measurements",
     "domain_correlations",
     "drift_measurements",
     "echo_copy",
     "echo_test",
+    "filled_depth",
     "intended_against_answered",
     "mean_correlation",
+    "mean_pairwise",
+    "nearest_neighbour_distances",
     "path_drift_measurements",
+    "read_humans",
     "recoverability_measurements",
     "recovery",
     "recovery_test",
     "rejection_measurement",
     "talk_metrics",
     "talks",
+    "taxonomy_coverage",
     "trait_measurements",
     "trait_table",
+    "value_agreement",
 ]

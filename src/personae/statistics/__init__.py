@@ -12,6 +12,13 @@ from personae.statistics._correlation import (
     correlation,
     correlation_interval,
 )
+from personae.statistics._distances import (
+    DISTANCES,
+    ScaleDistances,
+    ks_statistic,
+    scale_distance_estimate,
+    scale_distances,
+)
 from personae.statistics._distributions import (
     earth_movers_distance,
     entropy,
@@ -59,6 +66,7 @@ from personae.statistics._retrieval import RetrievalEstimate, SilhouetteEstimate
 from personae.statistics._worlds import WorldCount, flagged_bounds, worlds
 
 __all__ = [
+    "DISTANCES",
     "Alternative",
     "ClassifierScores",
     "ClusterMeans",
@@ -72,6 +80,7 @@ __all__ = [
     "OmegaEstimate",
     "PairedEstimate",
     "RetrievalEstimate",
+    "ScaleDistances",
     "SilhouetteEstimate",
     "Statistic",
     "TestResult",
@@ -95,6 +104,7 @@ __all__ = [
     "holm",
     "jackknife_interval",
     "jensen_shannon_divergence",
+    "ks_statistic",
     "mcdonald_omega",
     "mean_interval",
     "minimum_detectable_effect",
@@ -108,6 +118,8 @@ __all__ = [
     "proportion_interval",
     "proportion_upper_bound",
     "rule_of_three",
+    "scale_distance_estimate",
+    "scale_distances",
     "sign_flip_test",
     "silhouette",
     "spearman_brown",
