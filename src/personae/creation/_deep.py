@@ -66,7 +66,8 @@ class LeafChoice:
     leaves: NDArray[np.int64]
     tiers: NDArray[np.int64]
     cosines: Floats
-    applicable: int
+    usable: NDArray[np.int64]
+    """leaves that apply to this person"""
     target: int
 
 
@@ -290,7 +291,7 @@ class DeepPeople:
         picked, tier = choose_leaves(cosines, root, keys, self.depth, self.sampling)
         order = np.argsort(usable[picked], kind="stable")
         picked = picked[order]
-        return LeafChoice(sketch.k, usable[picked], tier[picked], cosines[picked], len(usable), self.depth)
+        return LeafChoice(sketch.k, usable[picked], tier[picked], cosines[picked], usable, self.depth)
 
     @property
     def _leaf_lanes(self) -> int:
@@ -337,16 +338,16 @@ class DeepPeople:
         return assemble(base, attributes, record, self.budget)
 
     def _value(self, leaf: LeafGrammar, sketch: _Sketch, u: list[float]) -> str:
-        assert leaf.pool is not None
-        option = leaf.pool.draw(sketch.state, u[self._leaf_lanes + leaf.lane])
-        assert option is not None  # `_applies` made sure
+        option = leaf.pool.draw(sketch.state, u[self._leaf_lanes + leaf.lane]) if leaf.pool else None
+        if option is None:
+            raise InputError(f"{leaf.path} has no value for {sketch.base.name!r}.", hint="It should not apply to them.")
         words = write(option, sketch.state, u[self._leaf_lanes + len(self.tree.leaves) + leaf.lane], sketch.age)
         return words or option.text
 
 
 def assemble(base: Persona, attributes: dict[str, Any], record: DeepRecord, budget: NarrativeBudget | None) -> Persona:
     """The person with attributes, core and narrative; what the base says already stays."""
-    fields: dict[str, Any] = {name: getattr(base, name) for name in type(base).model_fields if name not in {"ext"}}
+    fields: dict[str, Any] = {name: getattr(base, name) for name in type(base).model_fields if name != "ext"}
     rule = Source(kind="rule", ref=record.taxonomy)
     fields["kind"] = base.kind if base.kind != "demographic" else "individualized"
     fields["attributes"] = attributes

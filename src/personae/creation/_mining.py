@@ -9,6 +9,7 @@ after. Its threshold is not published, its extractor is a large model; ours are 
 labels.
 """
 
+# ruff: noqa: E501 - patterns and word lists are read by the line
 from __future__ import annotations
 
 import re
@@ -390,8 +391,7 @@ def _known(phrase: str) -> Iterator[tuple[tuple[str, str], Special | None, str]]
         for match in pattern.finditer(phrase):
             if not any(taken[match.start() : match.end()]):
                 taken[match.start() : match.end()] = [True] * (match.end() - match.start())
-                for where, special, word in _lexicon()[match.group(0)]:
-                    yield where, special, word
+                yield from _lexicon()[match.group(0)]
 
 
 def _head(phrase: str) -> str:

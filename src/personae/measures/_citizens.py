@@ -244,16 +244,16 @@ def _tables(
 
 
 def _category(text: str, item: SurveyItem) -> float | None:
-    assert item.human is not None
+    recode = item.human.recode if item.human else {}
     word = text.strip()
     try:
         number = float(word)
     except ValueError:
         number = None
-    if item.human.recode:
-        if word in item.human.recode:
-            return item.human.recode[word]
-        same = (v for k, v in item.human.recode.items() if number is not None and _number(k) == number)
+    if recode:
+        if word in recode:
+            return recode[word]
+        same = (v for k, v in recode.items() if number is not None and _number(k) == number)
         return next(same, None)
     return number if number in item.categories else None
 

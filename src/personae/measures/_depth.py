@@ -22,7 +22,7 @@ Table = NDArray[np.bool_]
 """who has which leaf, shape (people, leaves)"""
 
 Chosen: TypeAlias = "dict[tuple[str, int, int], tuple[Table, NDArray[np.float64]]]"
-"""(sampling, depth, repeat) → who has which leaf, and each person's mean distance of leaves to core"""
+"""(sampling, depth, repeat) → who has which leaf, and each person's mean rank of leaves by nearness to the core"""
 
 _PAIRS: Final = 2000
 """people beyond which pairwise measures would be too many; the first so many are taken"""
@@ -149,26 +149,36 @@ def depth_measurements(
     return out
 
 
-def choice_rows(
-    people: DeepPeople, sampling: str, depth: int, repeat: int, *, judge: Encoder, unit: str
-) -> list[SlotRow]:
-    """Which leaves each person would get, as evidence; `judge` measures how far they lie from the core.
+def choice_rows(crowds: Sequence[DeepPeople], repeat: int, *, judge: Encoder, unit: str) -> list[SlotRow]:
+    """Which leaves each person would get, as evidence, and how far down the judge's own ranking they lie.
 
-    The judge is another encoder than the one that ranked the leaves where there is one: by its own measure a ranking
-    is near by construction.
+    The mean rank of the chosen leaves among those that apply runs from 0 (the nearest) to 1 (the farthest); any choice
+    that does not look at the core has 0.5 on average. Give another encoder than the one that ranked the leaves: by its
+    own measure a ranking is near by construction.
+
+    Args:
+        crowds: the same people under several ways of choosing.
+        repeat: number of the repetition.
+        judge: ranks leaves anew.
+        unit: key of the unit of work.
     """
-    leaves = judge.encode(people.leaf_texts).astype(np.float64)
-    ks = range(len(people))
-    cores = judge.encode(people.cores(ks)).astype(np.float64)
+    first, ks = crowds[0], range(len(crowds[0]))
+    leaves = judge.encode(first.leaf_texts).astype(np.float64)
+    cores = judge.encode(first.cores(ks)).astype(np.float64)
+    nearness = [leaves @ core for core in cores]
     rows: list[SlotRow] = []
-    for choice, core in zip(people.choose(ks), cores, strict=True):
-        body = {
-            "sampling": sampling, "depth": depth, "repeat": repeat, "leaves": choice.leaves.tolist(),
-            "all": len(people.leaf_texts), "distance": round(float(1 - (leaves[choice.leaves] @ core).mean()), 6),
-            "judge": judge.name,
-        }  # fmt: skip
-        fields = canonical_json(body)
-        rows.append(SlotRow(unit=unit, k=choice.k, attempt=0, accepted=True, rule=None, fields=fields))
+    for people in crowds:
+        for choice in people.choose(ks):
+            order = np.argsort(-nearness[choice.k][choice.usable], kind="stable")
+            rank = np.empty(len(order))
+            rank[order] = np.arange(len(order)) / max(1, len(order) - 1)
+            own = float(rank[np.searchsorted(choice.usable, choice.leaves)].mean())
+            body = {
+                "sampling": people.sampling, "depth": people.depth, "repeat": repeat, "leaves": choice.leaves.tolist(),
+                "all": len(people.leaf_texts), "rank": round(own, 6), "judge": judge.name,
+            }  # fmt: skip
+            fields = canonical_json(body)
+            rows.append(SlotRow(unit=unit, k=choice.k, attempt=0, accepted=True, rule=None, fields=fields))
     return rows
 
 
@@ -185,7 +195,7 @@ def chosen_tables(rows: Iterable[SlotRow]) -> Chosen:
         table = np.zeros((len(people), people[0][1]["all"]), dtype=np.bool_)
         for r, (_, body) in enumerate(people):
             table[r, body["leaves"]] = True
-        out[key] = table, np.array([body["distance"] for _, body in people])
+        out[key] = table, np.array([body["rank"] for _, body in people])
     return out
 
 
@@ -193,7 +203,7 @@ def choice_measurements(chosen: Chosen, *, model: str, seed: int) -> list[Measur
     """Ways of choosing leaves side by side: coverage, uniqueness, incoherence, over seeds.
 
     Args:
-        chosen: (sampling, depth, seed) → who has which leaf, and each person's mean distance of leaves to core.
+        chosen: what `chosen_tables` read.
         model: who is behind it, for the record.
         seed: of the intervals.
 
@@ -202,9 +212,14 @@ def choice_measurements(chosen: Chosen, *, model: str, seed: int) -> list[Measur
         the depth they share.
     """
     make = Maker(model, seed, cluster="seed")
-    numbers: dict[tuple[str, int], dict[int, tuple[float, float, float]]] = {}
-    for (sampling, depth, own), (has, distance) in chosen.items():
-        row = taxonomy_coverage(has), float(mean_pairwise(attribute_jaccard(has)).mean()), float(np.mean(distance))
+    numbers: dict[tuple[str, int], dict[int, tuple[float, ...]]] = {}
+    for (sampling, depth, own), (has, rank) in chosen.items():
+        row = (
+            taxonomy_coverage(has, _FEW),
+            taxonomy_coverage(has),
+            float(mean_pairwise(attribute_jaccard(has)).mean()),
+            float(np.mean(rank)),
+        )
         numbers.setdefault((sampling, depth), {})[own] = row
     out: list[Measurement] = []
     for (sampling, depth), rows in sorted(numbers.items()):
@@ -232,10 +247,13 @@ def choice_measurements(chosen: Chosen, *, model: str, seed: int) -> list[Measur
     return out
 
 
+_FEW: Final = 10
+"""people after whom coverage still tells ways of choosing apart"""
 _CHOICE: Final = (
-    ("coverage", "Taxonomy coverage", "share of leaves"),
+    (f"coverage_at_{_FEW}", f"Taxonomy coverage by {_FEW} people", "share of leaves"),
+    ("coverage", "Taxonomy coverage by everybody", "share of leaves"),
     ("jaccard", "Pairwise overlap of leaves", "Jaccard"),
-    ("incoherence", "Distance of leaves to the core", "1 - cosine"),
+    ("incoherence", "Rank of leaves by nearness to the core", "0 nearest to 1 farthest"),
 )
 
 

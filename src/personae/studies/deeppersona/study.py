@@ -18,7 +18,7 @@ from personae.core import (
     SlotRow,
     derive_seed,
 )
-from personae.creation import DeepPeople, NarrativeBudget, Population, parse_anchors, write_values
+from personae.creation import DeepPeople, NarrativeBudget, Population, Sampling, parse_anchors, write_values
 from personae.instruments import administer, load_survey_items
 from personae.measures import (
     choice_measurements,
@@ -37,7 +37,7 @@ from personae.studies.deeppersona.spec import DeepPersonaSpec
 
 CONTROLS: Final = ("no_persona", "country")
 DEEP: Final = "deep"
-SAMPLINGS: Final = ("5:3:2", "near", "uniform")
+SAMPLINGS: Final[tuple[Sampling, ...]] = ("5:3:2", "near", "uniform")
 DEPTHS: Final = (10, 50, 100, 200, 300)
 RULES: Final = "Answer the question as yourself, with one of the answers given."
 
@@ -71,12 +71,7 @@ class DeepPersona(Study):
         calls = spec.people * batches * 2 if spec.writer == "model" else 0
         stages = [Stage("people", tuple(Unit(f"people/{k}", "people", k) for k in range(spec.people)), calls=calls)]
         if spec.choices:
-            compared = [(s, spec.choice_depth) for s in SAMPLINGS] + [("5:3:2", d) for d in DEPTHS]
-            units = [
-                Unit(f"choice/{s}/{d}/{r}", "choice", (s, d, r))
-                for s, d in dict.fromkeys(compared)
-                for r in range(spec.choice_seeds)
-            ]
+            units = [Unit(f"choice/{r}", "choice", r) for r in range(spec.choice_seeds)]
             stages.append(Stage("choice", tuple(units), calls=0, needs=()))
         if spec.survey:
             asked = [Unit(f"survey/{c}", "survey", (c, None)) for c in CONTROLS]
@@ -103,17 +98,16 @@ class DeepPersona(Study):
         return [PersonaRow.of(person, unit=unit.key, k=unit.payload, role="subject")]
 
     def _choice(self, unit: Unit, bench: Bench) -> Sequence[Row]:
-        sampling, depth, repeat = unit.payload
         spec: DeepPersonaSpec = bench.spec
-        seed = derive_seed(bench.seed, "choice", repeat)
-        people = DeepPeople(
-            Population(spec.recipe, n=spec.choice_people, seed=seed),
-            depth=depth,
-            sampling=sampling,
-            encoder=open_encoder(spec.encoder),
-            budget=None,
-        )
-        return choice_rows(people, sampling, depth, repeat, judge=open_encoder(spec.judge_encoder), unit=unit.key)
+        seed = derive_seed(bench.seed, "choice", unit.payload)
+        population = Population(spec.recipe, n=spec.choice_people, seed=seed)
+        encoder = open_encoder(spec.encoder)
+        compared = [(s, spec.choice_depth) for s in SAMPLINGS] + [(SAMPLINGS[0], d) for d in DEPTHS]
+        crowds = [
+            DeepPeople(population, depth=depth, sampling=sampling, encoder=encoder, budget=None)
+            for sampling, depth in dict.fromkeys(compared)
+        ]
+        return choice_rows(crowds, unit.payload, judge=open_encoder(spec.judge_encoder), unit=unit.key)
 
     async def _survey(self, unit: Unit, bench: Bench) -> Sequence[Row]:
         condition, k = unit.payload
@@ -155,7 +149,7 @@ class DeepPersona(Study):
     def headline(self, measurements: Sequence[Measurement]) -> Sequence[str]:
         """The main numbers, whichever way they went."""
         wanted = ("depth.attributes", "depth.violations", "tone.negative")
-        stems = ("choice.coverage.532_minus", "choice.incoherence.532_minus")
+        stems = ("choice.coverage_at_10.532_minus", "choice.jaccard.532_minus", "choice.incoherence.532_minus")
         picked = [m for m in measurements if m.name in wanted or m.name.startswith(stems)]
         return [describe(m) for m in [*picked, *(m for m in measurements if "deep_minus" in m.name)]]
 
