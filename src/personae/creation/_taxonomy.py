@@ -295,8 +295,8 @@ def _singular(word: str) -> str:
 def root_of(name: str) -> str:
     """The root a name stands for, by its own name or its title; the name itself when it is none."""
     own = slug(name)
-    titles = {slug(title): root for root, title in ROOTS.items()}
-    return own if own in ROOTS else titles.get(own, own)
+    titles = {name_stem(slug(title)): root for root, title in ROOTS.items()}
+    return own if own in ROOTS else titles.get(name_stem(own), own)
 
 
 def _walk(
