@@ -61,10 +61,11 @@ def test_a_shallow_person_is_part_of_the_deep_one(population: Population) -> Non
     assert shallow.attributes.items() <= deep.attributes.items()
 
 
-def test_nobody_breaks_a_word_rule(population: Population) -> None:
-    for recipe, n in ((population, 1000), (Population("harbour_town", n=150, seed=3), 150)):
-        broken = [v for p in DeepPeople(recipe, depth=200, budget=None).draw(range(n)) for v in check_deep(p)]
-        assert not broken
+@pytest.mark.parametrize("recipe", ["us_adults", "harbour_town"])
+@pytest.mark.parametrize("n", [60, pytest.param(1000, marks=pytest.mark.slow)])
+def test_nobody_breaks_a_word_rule(recipe: str, n: int) -> None:
+    crowd = DeepPeople(Population(recipe, n=n, seed=11), depth=200, budget=None)
+    assert not [v for person in crowd for v in check_deep(person)]
 
 
 def test_the_rules_see_what_the_grammar_would_never_write(people: list[Persona]) -> None:
@@ -112,10 +113,10 @@ def test_a_child_has_all_twelve_roots_and_no_career_yet() -> None:
 
 def test_tones_are_drawn_alike_and_values_follow_them(population: Population) -> None:
     crowd = DeepPeople(population, depth=10, budget=None)
-    tones = Counter(p.ext["deep"]["tone"] for p in crowd.draw(range(600)))
-    assert all(abs(count - 200) < 3 * (600 * 2 / 9) ** 0.5 for count in tones.values())
-    dark = [*DeepPeople(population, depth=300, tone="negative", budget=None).draw(range(20))]
-    bright = [*DeepPeople(population, depth=300, tone="positive", budget=None).draw(range(20))]
+    tones = Counter(p.ext["deep"]["tone"] for p in crowd.draw(range(300)))
+    assert all(abs(count - 100) < 3 * (300 * 2 / 9) ** 0.5 for count in tones.values())
+    dark = [*DeepPeople(population, depth=300, tone="negative", budget=None).draw(range(8))]
+    bright = [*DeepPeople(population, depth=300, tone="positive", budget=None).draw(range(8))]
     assert {p.ext["deep"]["tone"] for p in dark} == {"negative"}
     assert {p.ext["deep"]["values_orientation"] for p in dark}.isdisjoint(p.ext["deep"]["values_orientation"] for p in bright)
 
@@ -214,7 +215,7 @@ class Writer(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        keys = body["messages"][-1]["content"].rpartition("Fill in these keys:\n")[2].splitlines()
+        keys = body["messages"][1]["content"].rpartition("Fill in these keys:\n")[2].splitlines()
         said = json.dumps({key: self.answers.get(key, f"own words {k}") for k, key in enumerate(keys)})
         if any(key.startswith(self.broken) for key in keys) and self.broken:
             said = "Of course! Here is a lovely description."

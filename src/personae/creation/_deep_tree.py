@@ -143,6 +143,8 @@ def _compile(text: str, where: str, core_text: str, core_where: str) -> ValueTre
     for _, _, words in flat:
         for name in _TAGGED.findall(words):
             tags.bit(name, new=True)
+    for name in core.get("expects", ()):
+        tags.bit(name, new=True)
     pools: dict[str, Pool] = {}
     for name, words in data.get("pools", {}).items():
         pools[name] = read_options(words, tags, pools, f"{where}: pool {name}", sets=False)

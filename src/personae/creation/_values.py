@@ -246,7 +246,7 @@ def _options(text: str, tags: Tags, pools: Mapping[str, Pool], where: str, *, se
         if words.startswith("="):
             yield from _borrowed(words[1:], marks, tags, pools, where)
             continue
-        if not words:
+        if not words or words.startswith("/") or words.endswith(" /"):
             raise RecipeError(f"{where}: a value without words in {text!r:.60}.", hint="Remove a stray ' / '.")
         yield _option(words, marks, tags, pools, where, sets=sets)
 
