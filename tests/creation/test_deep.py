@@ -72,7 +72,10 @@ def test_the_rules_see_what_the_grammar_would_never_write(people: list[Persona])
     diet = {"lifestyle.food.diet": "vegetarian", "lifestyle.food.favourite_dish": "beef stew"}
     person = people[0].model_copy(update={"attributes": people[0].attributes | diet})
     assert [v.code for v in check_deep(person)] == ["meat_without_meat"]
-    car = {"demographics.standing.driving_licence": "never learned", "demographics.standing.vehicle": "a small electric car"}
+    car = {
+        "demographics.standing.driving_licence": "never learned",
+        "demographics.standing.vehicle": "a small electric car",
+    }
     assert [v.code for v in check_deep(person.model_copy(update={"attributes": car}))] == ["car_without_licence"]
 
 
@@ -118,7 +121,9 @@ def test_tones_are_drawn_alike_and_values_follow_them(population: Population) ->
     dark = [*DeepPeople(population, depth=300, tone="negative", budget=None).draw(range(8))]
     bright = [*DeepPeople(population, depth=300, tone="positive", budget=None).draw(range(8))]
     assert {p.ext["deep"]["tone"] for p in dark} == {"negative"}
-    assert {p.ext["deep"]["values_orientation"] for p in dark}.isdisjoint(p.ext["deep"]["values_orientation"] for p in bright)
+    assert {p.ext["deep"]["values_orientation"] for p in dark}.isdisjoint(
+        p.ext["deep"]["values_orientation"] for p in bright
+    )
 
 
 def test_anchors_hold_and_the_rest_comes_from_people_who_fit(population: Population) -> None:
@@ -188,7 +193,11 @@ def test_a_grammar_that_cannot_work_is_refused(tmp_path: Path, tree: str, error:
 
 def test_an_own_grammar_is_filled_in_order(tmp_path: Path) -> None:
     own = "      diet: vegetarian +veg\n      dish, snack: stew ?!veg / {leaf} of beans ?veg / <2..age-30> beans ?veg\n"
-    people = DeepPeople([Persona(names=Names(full="Bo"), social=Social(age=33))], tree=load_value_tree(grammar(tmp_path, TREE + own)), depth=3)
+    people = DeepPeople(
+        [Persona(names=Names(full="Bo"), social=Social(age=33))],
+        tree=load_value_tree(grammar(tmp_path, TREE + own)),
+        depth=3,
+    )
     for attempt in range(20):
         found = people.person(0, attempt).attributes
         assert found["lifestyle.food.dish"].value in {"dish of beans", "2 beans", "3 beans"}
@@ -278,7 +287,9 @@ def test_a_model_writes_and_its_faults_fall_back_with_a_reason(
     assert sources["model"] > 300
 
 
-def test_a_models_value_that_breaks_a_rule_is_not_taken(population: Population, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_models_value_that_breaks_a_rule_is_not_taken(
+    population: Population, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     crowd = DeepPeople(population, depth=600, budget=None)
     person = next(p for p in crowd if p.attributes["lifestyle.food.diet"].value == "vegetarian")
     dish = "lifestyle.food.favourite_dish"

@@ -47,7 +47,10 @@ def logs(*extra: str) -> list[dict]:
     out = []
     for n in range(2):
         for k, said in enumerate(PLANTED.values()):
-            turns = [{"role": "assistant", "text": "I am a pilot."}, {"role": "user", "text": f"{NOISE[k % 4]} {said[n]}"}]
+            turns = [
+                {"role": "assistant", "text": "I am a pilot."},
+                {"role": "user", "text": f"{NOISE[k % 4]} {said[n]}"},
+            ]
             out.append({"conversation_id": f"c{n}-{k}", "turns": turns})
     return out + [{"conversation_id": f"x{k}", "turns": [{"role": "user", "text": t}]} for k, t in enumerate(extra)]
 
@@ -79,12 +82,14 @@ def test_special_categories_stay_out_unless_asked_for() -> None:
 
 
 def chain(path: str, conversation: str) -> Chain:
-    return Chain(tuple(path.split(".")), conversation, MinedExample(message=f"{conversation}#0", start=0, end=4, text="said"))
+    return Chain(
+        tuple(path.split(".")), conversation, MinedExample(message=f"{conversation}#0", start=0, end=4, text="said")
+    )
 
 
 def test_names_that_mean_the_same_are_merged_and_wrong_links_repaired() -> None:
     said = [
-        "hobbies.making.wood_carving", "hobbies.making.wood_carvings", "Hobbies, interests & lifestyle.making.carving wood",
+        "hobbies.making.wood_carving", "hobbies.making.wood_carving", "hobbies.making.wood_carvings", "Hobbies, interests & lifestyle.making.carving wood",
         "lifestyle.food.food", "hobies.sports.tennis", "nowhere.at.all", "hobbies.making.bread", "hobbies.making.rye_bread",
     ]  # fmt: skip
 
@@ -141,7 +146,10 @@ def test_a_real_log_gives_a_clean_tree_with_all_roots() -> None:
     with SPC.open(encoding="utf-8", newline="") as handle:
         rows = [*csv.reader(handle)][1:301]
     log = [
-        {"conversation_id": f"c{k}", "turns": [{"role": "user", "text": line.partition(": ")[2]} for line in row[2].splitlines()]}
+        {
+            "conversation_id": f"c{k}",
+            "turns": [{"role": "user", "text": line.partition(": ")[2]} for line in row[2].splitlines()],
+        }
         for k, row in enumerate(rows)
     ]
     mined = mine_taxonomy(log, min_support=3)

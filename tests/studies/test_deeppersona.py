@@ -9,8 +9,8 @@ import pytest
 from checks import measured, rows, self_contained
 
 from personae.core import InputError, PersonaRow, ResponseRow, SlotRow
-from personae.measures import citizen_measurements, read_humans
 from personae.instruments import load_survey_items
+from personae.measures import citizen_measurements, read_humans
 from personae.studies import Order, run_study, studies
 from personae.studies.deeppersona import DeepPersona
 
@@ -58,7 +58,9 @@ def test_the_survey_has_three_conditions_and_prints_what_it_finds(tmp_path: Path
         assert found[f"citizen.{distance}.deep"].interval is not None
         assert found[f"citizen.{distance}.country"].interval is None
         gap = found[f"citizen.{distance}.deep_minus_country"]
-        assert gap.value == pytest.approx(found[f"citizen.{distance}.deep"].value - found[f"citizen.{distance}.country"].value)
+        assert gap.value == pytest.approx(
+            found[f"citizen.{distance}.deep"].value - found[f"citizen.{distance}.country"].value
+        )
     assert "deep minus country" in "\n".join(done.headline)
 
 
@@ -78,7 +80,9 @@ def answered(condition: str, who: str, shift: int) -> list[ResponseRow]:
 
 
 @pytest.mark.parametrize(("deep", "control", "sign"), [(0, 9, -1), (9, 0, 1)])
-def test_a_result_against_the_personas_is_shown_like_any_other(tmp_path: Path, deep: int, control: int, sign: int) -> None:
+def test_a_result_against_the_personas_is_shown_like_any_other(
+    tmp_path: Path, deep: int, control: int, sign: int
+) -> None:
     file = tmp_path / "low.csv"
     file.write_text("aj,satisfinancial\n" + "1,1\n2,2\n1,1\n" * 10)
     found, without = read_humans(file, ITEMS)

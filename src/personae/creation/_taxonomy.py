@@ -43,8 +43,8 @@ NEAR: Final = 0.8
 _WORDS: Final = re.compile(r"[a-z0-9]+")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NOT_A_PERSON: Final = re.compile(
-    r"(^|_)(user_?profile|profile|user|persona|attributes?|metadata|schema|json|fields?|misc|miscellaneous|"
-    r"other|others|unknown|na|null|none|general_information|data)($|_)"
+    r"(^|_)(user_?profile|persona|attributes?|metadata|schema|json)($|_)|"
+    r"^(profile|user|fields?|misc|miscellaneous|others?|unknown|na|null|none|general_information|data)$"
 )
 _PLACE: Final = re.compile(
     r"(^|_)(city|town|village|street|avenue|river|mount|lake|county|province|island|airport|university)_of_|"
