@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -216,7 +217,7 @@ def test_bad_settings_are_refused(population: Population) -> None:
 class Writer(BaseHTTPRequestHandler):
     """An endpoint that fills in the keys it is asked for, with faults where the test wants them."""
 
-    answers: dict[str, str] = {}
+    answers: ClassVar[dict[str, str]] = {}
     broken: tuple[str, ...] = ()
 
     def log_message(self, *args: object) -> None:

@@ -1,5 +1,6 @@
 """Making people: recipes, exact quotas, rules, traits, names, schema sampling, crafting, and people in files."""
 
+from personae.creation._chains import SPECIAL, Chain, MinedExample, extract_chains
 from personae.creation._craft import (
     Crafted,
     CraftReason,
@@ -18,13 +19,9 @@ from personae.creation._fit import FitReport, FittedTable
 from personae.creation._load import load_recipe, recipe_names
 from personae.creation._mining import (
     LABELS,
-    SPECIAL,
-    Chain,
-    MinedExample,
     MinedTaxonomy,
     Repair,
     chain_recovery,
-    extract_chains,
     label_exchange,
     label_exchanges,
     mine_taxonomy,
