@@ -111,83 +111,37 @@ def citizen_measurements(
     make = Maker(model, seed)
     used = [item for item in items if item.id in humans]
     tables = {c: _tables(responses, used, c) for c in (deep, *controls)}
+    people = len(next(iter(tables[deep].values()), ()))
     out: list[Measurement] = []
     for distance in DISTANCES:
         label, unit = _LABELS[distance]
-        fixed: dict[str, float] = {}
-        for condition in controls:
-            value = _mean_distance(tables[condition], used, humans, distance, None)
-            if value is None:
-                out.append(
-                    make.number(
-                        f"citizen.{distance}.{condition}",
-                        f"{label} to people, {condition}",
-                        None,
-                        unit=unit,
-                        n=0,
-                        method=_METHOD,
-                        reason="no answers",
-                        condition=condition,
-                    )
-                )
-                continue
-            fixed[condition] = value
-            out.append(
-                make.number(
-                    f"citizen.{distance}.{condition}", f"{label} to people, {condition}", value, unit=unit, n=1,
-                    method=_METHOD, reason="one answer distribution without a person: nothing to redraw",
-                    direction="lower is better", condition=condition, control=True,
-                )
-            )  # fmt: skip
-        people = len(next(iter(tables[deep].values()), ()))
+        fixed = {c: _mean_distance(tables[c], used, humans, distance, None) for c in controls}
+        out += [_control(make, distance, c, value) for c, value in fixed.items()]
         if not people:
             continue
-        out.append(
-            _estimate(
-                make,
-                f"citizen.{distance}.{deep}",
-                f"{label} to people, {deep}",
-                tables[deep],
-                used,
-                humans,
-                distance,
-                0.0,
-                unit,
-                draws,
-            )
-        )
-        out += [
-            _estimate(
-                make,
-                f"citizen.{distance}.{deep}_minus_{c}",
-                f"{label} to people: {deep} minus {c}",
-                tables[deep],
-                used,
-                humans,
-                distance,
-                value,
-                unit,
-                draws,
-            )
+        told = f"citizen.{distance}.{deep}"
+        jobs = [(told, f"{label} to people, {deep}", used, 0.0)]
+        jobs += [
+            (f"{told}_minus_{c}", f"{label} to people: {deep} minus {c}", used, value)
             for c, value in fixed.items()
+            if value is not None
         ]
-        for item in used:
-            one = {item.id: tables[deep][item.id]}
-            out.append(
-                _estimate(
-                    make,
-                    f"citizen.{distance}.{deep}.{item.id}",
-                    f"{label} to people, {deep}: {item.topic}",
-                    one,
-                    [item],
-                    humans,
-                    distance,
-                    0.0,
-                    unit,
-                    draws,
-                )
-            )
+        jobs += [(f"{told}.{i.id}", f"{label} to people, {deep}: {i.topic}", [i], 0.0) for i in used]
+        out += [
+            _estimate(make, name, words, tables[deep], chosen, humans, distance, minus, unit, draws)
+            for name, words, chosen, minus in jobs
+        ]
     return out
+
+
+def _control(make: Maker, distance: str, condition: str, value: float | None) -> Measurement:
+    label, unit = _LABELS[distance]
+    reason = "one answer distribution without a person: nothing to redraw" if value is not None else "no answers"
+    return make.number(
+        f"citizen.{distance}.{condition}", f"{label} to people, {condition}", value, unit=unit,
+        n=0 if value is None else 1, method=_METHOD, reason=reason, direction="lower is better", condition=condition,
+        control=True,
+    )  # fmt: skip
 
 
 _METHOD: Final = "option scores against category frequencies, mean over items"
@@ -197,7 +151,7 @@ def _estimate(
     make: Maker, name: str, label: str, tables: Mapping[str, NDArray[np.float64]], items: Sequence[SurveyItem],
     humans: Mapping[str, HumanAnswers], distance: str, minus: float, unit: str, draws: int,
 ) -> Measurement:  # fmt: skip
-    people = len(next(iter(tables.values())))
+    people = len(tables[items[0].id])
 
     def value(rows: NDArray[np.intp]) -> float:
         found = _mean_distance(tables, items, humans, distance, rows)
