@@ -1,5 +1,6 @@
 """Making people: recipes, exact quotas, rules, traits, names, schema sampling, crafting, and people in files."""
 
+from personae.creation._chains import SPECIAL, Chain, MinedExample, extract_chains
 from personae.creation._clean import clean_people
 from personae.creation._compare import Compare
 from personae.creation._corrupt import CORRUPTIONS, Corruption, corrupt
@@ -13,6 +14,11 @@ from personae.creation._craft import (
     fallback_counts,
 )
 from personae.creation._dedup import DuplicateReport, LexicalRule, lexical_duplicates, losers, semantic_duplicates
+from personae.creation._deep import SAMPLINGS, DeepPeople, LeafChoice, Sampling, choose_leaves, parse_anchors
+from personae.creation._deep_model import value_schema, write_values
+from personae.creation._deep_record import DeepRecord, FailedBatch, KeyEvent, LifeAttitude, Mark, NarrativeReport, Story
+from personae.creation._deep_rules import WordRule, WordViolation, check_deep, load_word_rules
+from personae.creation._deep_tree import ValueTree, load_value_tree
 from personae.creation._design import SampleDesign
 from personae.creation._domains import Customer, Medication, Patient, Stages, Student, StudentLevels
 from personae.creation._drawn import Drawn, Formula, LogNormal, Normal, Uniform
@@ -34,7 +40,17 @@ from personae.creation._kin import AgeRules, kin_word
 from personae.creation._lint import Finding, lint, lint_many
 from personae.creation._load import load_recipe, recipe_from_yaml, recipe_names
 from personae.creation._match import Match
+from personae.creation._mining import (
+    LABELS,
+    MinedTaxonomy,
+    Repair,
+    chain_recovery,
+    label_exchange,
+    label_exchanges,
+    mine_taxonomy,
+)
 from personae.creation._names import NameBook, NamesSpec, PersonName
+from personae.creation._narrative import Narrative, NarrativeBudget, tell
 from personae.creation._override import with_quotas
 from personae.creation._packs import Anchor, RulePack, Vocabulary, load_pack, pack_names
 from personae.creation._parts import people_digest
@@ -53,27 +69,26 @@ from personae.creation._quota import CountTable, largest_remainder
 from personae.creation._reading import Reading
 from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Strata, Variable
 from personae.creation._rules import Count, Distinct, Rule, Violation, check_fields, check_persona
-from personae.creation._schema import (
-    PairRejection,
-    RejectionReport,
-    Schema,
-    SchemaField,
-    SchemaSampler,
-    load_schema,
-)
+from personae.creation._schema import PairRejection, RejectionReport, Schema, SchemaField, SchemaSampler, load_schema
 from personae.creation._seed import seed_records
 from personae.creation._situate import situate
 from personae.creation._statements import write_statements
+from personae.creation._taxonomy import ROOTS, Node, Taxonomy, TaxonomyFinding, lint_taxonomy, read_taxonomy
 from personae.creation._traits import TraitModel, swapped_trait_twins
 from personae.creation._values import VALUES, ValuesModel
 from personae.creation._weights import ControlRow, WeightFit, ipu, rake_weights
 
 __all__ = [
     "CORRUPTIONS",
+    "LABELS",
+    "ROOTS",
+    "SAMPLINGS",
+    "SPECIAL",
     "SUBSETS",
     "VALUES",
     "AgeRules",
     "Anchor",
+    "Chain",
     "ColumnSource",
     "Compare",
     "Composition",
@@ -86,10 +101,13 @@ __all__ = [
     "CraftReason",
     "Crafted",
     "Customer",
+    "DeepPeople",
+    "DeepRecord",
     "Distinct",
     "Drawn",
     "DuplicateReport",
     "Enrichment",
+    "FailedBatch",
     "Finding",
     "FitReport",
     "FittedHouseholds",
@@ -102,16 +120,26 @@ __all__ = [
     "HouseholdRecipe",
     "HouseholdReport",
     "Households",
+    "KeyEvent",
+    "LeafChoice",
     "LexicalRule",
+    "LifeAttitude",
     "LogNormal",
     "Margin",
     "MarginFit",
     "MarginMeasures",
+    "Mark",
     "Match",
     "Medication",
     "MemberSlot",
+    "MinedExample",
+    "MinedTaxonomy",
     "NameBook",
     "NamesSpec",
+    "Narrative",
+    "NarrativeBudget",
+    "NarrativeReport",
+    "Node",
     "Normal",
     "PairRejection",
     "Patient",
@@ -123,10 +151,12 @@ __all__ = [
     "Reading",
     "Recipe",
     "RejectionReport",
+    "Repair",
     "Resolved",
     "Rule",
     "RulePack",
     "SampleDesign",
+    "Sampling",
     "Schema",
     "SchemaField",
     "SchemaSampler",
@@ -134,20 +164,29 @@ __all__ = [
     "SeedTable",
     "SocialIdentity",
     "Stages",
+    "Story",
     "Strata",
     "Student",
     "StudentLevels",
+    "Taxonomy",
+    "TaxonomyFinding",
     "TraitModel",
     "Uniform",
+    "ValueTree",
     "ValuesModel",
     "Variable",
     "Violation",
     "Vocabulary",
     "WeightFit",
+    "WordRule",
+    "WordViolation",
     "answers_of_person",
     "assemble_profile",
+    "chain_recovery",
+    "check_deep",
     "check_fields",
     "check_persona",
+    "choose_leaves",
     "clean_people",
     "corrupt",
     "craft",
@@ -155,14 +194,18 @@ __all__ = [
     "craft_faults",
     "craft_messages",
     "create_people",
+    "extract_chains",
     "fallback_counts",
     "household_recipe_names",
     "ipu",
     "kin_word",
+    "label_exchange",
+    "label_exchanges",
     "largest_remainder",
     "lexical_duplicates",
     "lint",
     "lint_many",
+    "lint_taxonomy",
     "load_gallery",
     "load_household_recipe",
     "load_pack",
@@ -170,12 +213,17 @@ __all__ = [
     "load_profiles",
     "load_recipe",
     "load_schema",
+    "load_value_tree",
+    "load_word_rules",
     "losers",
+    "mine_taxonomy",
     "pack_names",
+    "parse_anchors",
     "people_digest",
     "rake_weights",
     "read_records",
     "read_seed_households",
+    "read_taxonomy",
     "recipe_from_yaml",
     "recipe_names",
     "resolve",
@@ -185,7 +233,10 @@ __all__ = [
     "situate",
     "subset_view",
     "swapped_trait_twins",
+    "tell",
+    "value_schema",
     "with_quotas",
     "write_population",
     "write_statements",
+    "write_values",
 ]

@@ -21,6 +21,7 @@ from personae.instruments._scoring import (
     t_scores,
 )
 from personae.instruments._statements import SELVES, SelfKind, elicit_statements, score_statements, statements_schema
+from personae.instruments._survey_items import HumanColumn, SurveyItem, load_survey_items
 from personae.instruments._sync import administer_free_text_sync, administer_sync
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "UNVALIDATED",
     "Answers",
     "Baseline",
+    "HumanColumn",
     "KeySheet",
     "KeyedItem",
     "ParsedReply",
@@ -38,6 +40,7 @@ __all__ = [
     "ScaleReliability",
     "ScaleScore",
     "SelfKind",
+    "SurveyItem",
     "YesNoJudge",
     "administer",
     "administer_free_text",
@@ -53,6 +56,7 @@ __all__ = [
     "keys",
     "load_instrument",
     "load_key",
+    "load_survey_items",
     "parse_instrument",
     "parse_reply",
     "plan_scores",

@@ -1,6 +1,20 @@
 """Evidence tables in, Measurements out."""
 
 from personae.measures._answers import answers_by_person
+from personae.measures._citizens import citizen_measurements, read_humans
+from personae.measures._depth import (
+    attribute_jaccard,
+    choice_measurements,
+    choice_rows,
+    chosen_tables,
+    coverage_curve,
+    depth_measurements,
+    filled_depth,
+    mean_pairwise,
+    nearest_neighbour_distances,
+    taxonomy_coverage,
+    value_agreement,
+)
 from personae.measures._dialogue import Talk, dialogue_measurements, echo_copy, echo_test, talk_metrics, talks
 from personae.measures._diversity import diversity_measurements
 from personae.measures._drift import Encode, drift_measurements, path_drift_measurements
@@ -11,6 +25,7 @@ from personae.measures._identity import (
     statement_measurements,
 )
 from personae.measures._make import Maker, adjusted
+from personae.measures._people_columns import people_columns
 from personae.measures._populations import (
     AssociationMap,
     PairComparison,
@@ -31,6 +46,7 @@ from personae.measures._traits import (
     trait_measurements,
     trait_table,
 )
+from personae.measures._written import written_measurements
 
 __all__ = [
     "AssociationMap",
@@ -44,21 +60,32 @@ __all__ = [
     "adjusted",
     "answers_by_person",
     "association_map",
+    "attribute_jaccard",
     "audit_measurements",
+    "choice_measurements",
+    "choice_rows",
+    "chosen_tables",
+    "citizen_measurements",
     "closing_rule_measurements",
     "compare_populations",
+    "coverage_curve",
+    "depth_measurements",
     "dialogue_measurements",
     "diversity_measurements",
     "domain_correlations",
     "drift_measurements",
     "echo_copy",
     "echo_test",
+    "filled_depth",
     "identity_measurements",
     "intended_against_answered",
     "likelihood_identity_measurements",
     "mean_correlation",
+    "mean_pairwise",
+    "nearest_neighbour_distances",
     "path_drift_measurements",
     "people_columns",
+    "read_humans",
     "recoverability_measurements",
     "recovery",
     "recovery_test",
@@ -67,9 +94,9 @@ __all__ = [
     "statement_measurements",
     "talk_metrics",
     "talks",
+    "taxonomy_coverage",
     "trait_measurements",
     "trait_table",
+    "value_agreement",
     "written_measurements",
 ]
-from personae.measures._people_columns import people_columns
-from personae.measures._written import written_measurements

@@ -6,11 +6,13 @@ None and is counted. Whatever has an uncertainty takes its unit of randomisation
 
 from personae.statistics._agreement import ClassifierScores, KappaWeights, auc, classifier_scores, cohen_kappa
 from personae.statistics._classic import benjamini_hochberg, exact_mcnemar, holm, welch_t_test
-from personae.statistics._correlation import (
-    CorrelationKind,
-    CorrelationMethod,
-    correlation,
-    correlation_interval,
+from personae.statistics._correlation import CorrelationKind, CorrelationMethod, correlation, correlation_interval
+from personae.statistics._distances import (
+    DISTANCES,
+    ScaleDistances,
+    ks_statistic,
+    scale_distance_estimate,
+    scale_distances,
 )
 from personae.statistics._distributions import (
     earth_movers_distance,
@@ -41,19 +43,8 @@ from personae.statistics._power import (
     power_mean,
     power_proportions,
 )
-from personae.statistics._proportions import (
-    proportion_interval,
-    proportion_upper_bound,
-    rule_of_three,
-    wilson_interval,
-)
-from personae.statistics._reliability import (
-    OmegaEstimate,
-    cronbach_alpha,
-    mcdonald_omega,
-    spearman_brown,
-    split_half,
-)
+from personae.statistics._proportions import proportion_interval, proportion_upper_bound, rule_of_three, wilson_interval
+from personae.statistics._reliability import OmegaEstimate, cronbach_alpha, mcdonald_omega, spearman_brown, split_half
 from personae.statistics._resampling import Statistic, bootstrap_interval, jackknife_interval
 from personae.statistics._results import Alternative, Estimate, Interval, PairedEstimate, TestResult
 from personae.statistics._retrieval import RetrievalEstimate, SilhouetteEstimate, silhouette, top_k_accuracy
@@ -70,6 +61,7 @@ from personae.statistics._tables import (
 from personae.statistics._worlds import WorldCount, flagged_bounds, worlds
 
 __all__ = [
+    "DISTANCES",
     "Alternative",
     "ClassifierScores",
     "ClusterMeans",
@@ -84,6 +76,7 @@ __all__ = [
     "PairedEstimate",
     "Plane",
     "RetrievalEstimate",
+    "ScaleDistances",
     "SilhouetteEstimate",
     "Statistic",
     "TestResult",
@@ -110,6 +103,7 @@ __all__ = [
     "holm",
     "jackknife_interval",
     "jensen_shannon_divergence",
+    "ks_statistic",
     "matching_accuracy",
     "max_cell_z",
     "mcdonald_omega",
@@ -130,6 +124,8 @@ __all__ = [
     "proportion_interval",
     "proportion_upper_bound",
     "rule_of_three",
+    "scale_distance_estimate",
+    "scale_distances",
     "sign_flip_test",
     "silhouette",
     "spearman_brown",

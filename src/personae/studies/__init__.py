@@ -7,7 +7,7 @@ from personae.studies._preview import Previewed, StagePreview, preview_study
 
 # isort: split
 # Built-in studies come last: they import what stands above, like any study outside.
-from personae.studies import demo, people, spasm, spectrum
+from personae.studies import deeppersona, demo, people, spasm, spectrum
 
 __all__ = [
     "Bench",
@@ -22,6 +22,7 @@ __all__ = [
     "Study",
     "StudySpec",
     "closing_sections",
+    "deeppersona",
     "demo",
     "describe",
     "export_folder",
