@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from personae.cli import _cache, _doctor, _models, _people, _runs, _studies, _talk
+from personae.cli import _cache, _doctor, _kinds, _models, _people, _runs, _studies, _talk
 from personae.cli._usage import Root
 
 app = typer.Typer(
@@ -44,6 +44,7 @@ app.command("chat")(_talk.chat)
 app.command("simulate")(_talk.simulate)
 app.command("administer")(_talk.administer)
 app.add_typer(_studies.study_app, name="study", help="Run and read studies: one published method each.")
+app.add_typer(_kinds.persona_app, name="persona", help="Kinds, plans and risks of the people in a file.")
 app.command("report")(_runs.report)
 app.command("export")(_runs.export)
 app.add_typer(_runs.run_app, name="run", help="Look into run folders.")

@@ -1,4 +1,4 @@
-"""Making people: recipes, exact quotas, rules, traits, names, schema sampling, crafting, and people in files."""
+"""Making people: recipes, exact quotas, rules, traits, names, schema sampling, crafting, people in files, their kinds, and read-back."""
 
 from personae.creation._craft import (
     Crafted,
@@ -27,24 +27,46 @@ from personae.creation._schema import (
 )
 from personae.creation._situate import situate
 from personae.creation._traits import TraitModel, swapped_trait_twins
+from personae.creation._convert import Aggregate, Group, aggregate, character_prompt, individualize
+from personae.creation._coverage import Coverage, KindFinding, coverage, lint_kind
+from personae.creation._kinds import KINDS, KindEvidence, PersonaKinds, classify, has_field, without_field
+from personae.creation._readback import SPECIAL_CATEGORIES, EvidenceSpan, ReadBack, ReadFact, read_back, read_back_asked, self_statements
+from personae.creation._readback_asked import answer_threshold
+from personae.creation._readback_rules import Reading
+from personae.creation._risks import RISKS, Risk, RiskReport, risk_report
 
 __all__ = [
+    "KINDS",
+    "RISKS",
+    "SPECIAL_CATEGORIES",
+    "Aggregate",
     "Conditional",
     "CountTable",
+    "Coverage",
     "CraftReason",
     "Crafted",
+    "EvidenceSpan",
     "FitReport",
     "FittedTable",
+    "Group",
+    "KindEvidence",
+    "KindFinding",
     "Margin",
     "Match",
     "NameBook",
     "NamesSpec",
     "PairRejection",
     "PersonName",
+    "PersonaKinds",
     "Population",
     "PopulationFit",
+    "ReadBack",
+    "ReadFact",
+    "Reading",
     "Recipe",
     "RejectionReport",
+    "Risk",
+    "RiskReport",
     "Rule",
     "Schema",
     "SchemaField",
@@ -53,22 +75,35 @@ __all__ = [
     "TraitModel",
     "Variable",
     "Violation",
+    "aggregate",
+    "answer_threshold",
+    "character_prompt",
     "check_fields",
     "check_persona",
+    "classify",
+    "coverage",
     "craft",
     "craft_description",
     "craft_faults",
     "craft_messages",
     "create_people",
     "fallback_counts",
+    "has_field",
+    "individualize",
     "largest_remainder",
+    "lint_kind",
     "load_gallery",
     "load_people",
     "load_recipe",
     "load_schema",
+    "read_back",
+    "read_back_asked",
     "recipe_names",
+    "risk_report",
     "save_people",
+    "self_statements",
     "situate",
     "swapped_trait_twins",
+    "without_field",
     "write_population",
 ]
