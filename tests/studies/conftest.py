@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # tests here share `checks`
 VILLAGE = Path(__file__).parents[2] / "examples" / "recipes" / "village.yaml"
 SETTINGS: dict[str, dict[str, Any]] = {
     "demo": {"people": 8, "turns": 4, "talkers": 3, "recipe": str(VILLAGE)},
+    "persona_taxonomy": {},
     "spasm": {"people": 4, "conversations": 2, "utterances": 6, "encoder": "hash"},
 }
 

@@ -77,7 +77,8 @@ def demo(
 @guarded
 def list_(
     people: Annotated[
-        Path | None, typer.Option("--for", help="A file of people: say for each study on how many it can run, and why not.")
+        Path | None,
+        typer.Option("--for", help="A file of people: say for each study on how many it can run, and why not."),
     ] = None,
     as_json: Json = False,
     debug: Debug = False,

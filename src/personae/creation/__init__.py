@@ -1,5 +1,7 @@
 """Making people: recipes, exact quotas, rules, traits, names, schema sampling, crafting, people in files, their kinds, and read-back."""
 
+from personae.creation._convert import Aggregate, Group, aggregate, character_prompt, individualize
+from personae.creation._coverage import Coverage, KindFinding, coverage, lint_kind
 from personae.creation._craft import (
     Crafted,
     CraftReason,
@@ -10,12 +12,26 @@ from personae.creation._craft import (
     fallback_counts,
 )
 from personae.creation._fit import FitReport, FittedTable
+from personae.creation._kinds import KINDS, KindEvidence, PersonaKinds, classify, has_field, without_field
+from personae.creation._kinds_asked import kind_opinion
 from personae.creation._load import load_recipe, recipe_names
 from personae.creation._names import NameBook, NamesSpec, PersonName
 from personae.creation._people import load_gallery, load_people, save_people, write_population
 from personae.creation._population import Population, PopulationFit, create_people
 from personae.creation._quota import CountTable, largest_remainder
+from personae.creation._readback import (
+    SPECIAL_CATEGORIES,
+    EvidenceSpan,
+    ReadBack,
+    ReadFact,
+    read_back,
+    read_back_asked,
+    self_statements,
+)
+from personae.creation._readback_asked import answer_threshold
+from personae.creation._readback_rules import Reading
 from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Variable
+from personae.creation._risks import RISKS, Risk, RiskReport, risk_report
 from personae.creation._rules import Match, Rule, Violation, check_fields, check_persona
 from personae.creation._schema import (
     PairRejection,
@@ -27,13 +43,6 @@ from personae.creation._schema import (
 )
 from personae.creation._situate import situate
 from personae.creation._traits import TraitModel, swapped_trait_twins
-from personae.creation._convert import Aggregate, Group, aggregate, character_prompt, individualize
-from personae.creation._coverage import Coverage, KindFinding, coverage, lint_kind
-from personae.creation._kinds import KINDS, KindEvidence, PersonaKinds, classify, has_field, without_field
-from personae.creation._readback import SPECIAL_CATEGORIES, EvidenceSpan, ReadBack, ReadFact, read_back, read_back_asked, self_statements
-from personae.creation._readback_asked import answer_threshold
-from personae.creation._readback_rules import Reading
-from personae.creation._risks import RISKS, Risk, RiskReport, risk_report
 
 __all__ = [
     "KINDS",
@@ -90,6 +99,7 @@ __all__ = [
     "fallback_counts",
     "has_field",
     "individualize",
+    "kind_opinion",
     "largest_remainder",
     "lint_kind",
     "load_gallery",

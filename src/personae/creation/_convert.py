@@ -109,7 +109,9 @@ def _coarse(path: str, value: Any) -> str:
 
 
 def _group_persona(whole: Aggregate, j: int, group: Group) -> Persona:
-    body: dict[str, Any] = {"names": Names(full="Group: " + ", ".join(group.values.values())).model_dump(mode="json", exclude_defaults=True)}
+    body: dict[str, Any] = {
+        "names": Names(full="Group: " + ", ".join(group.values.values())).model_dump(mode="json", exclude_defaults=True)
+    }
     source = Source(kind="survey", ref=f"{group.count} of {whole.n} people")
     put: Mapping[str, str] = {p: v for p, v in group.values.items() if v != "unknown"}
     for path, value in put.items():

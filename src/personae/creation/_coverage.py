@@ -22,7 +22,11 @@ _R, _W = True, False  # required, wished
 _COVER: Final[dict[PersonaKind, tuple[tuple[Facet, str, bool], ...]]] = {
     "demographic": (
         ("identity", "names.full", _R),
-        ("demographics", "social.age | social.occupation | social.sex | social.gender | social.ethnicity | description", _R),
+        (
+            "demographics",
+            "social.age | social.occupation | social.sex | social.gender | social.ethnicity | description",
+            _R,
+        ),
         ("demographics", "social.age", _W),
         ("demographics", "social.sex | social.gender", _W),
         ("demographics", "social.residence | social.nationality", _W),
@@ -219,7 +223,9 @@ _LINTERS: Final[dict[PersonaKind, Callable[[Persona], Iterator[KindFinding]]]] =
     "individualized": _individualized,
 }
 _DATED: Final = re.compile(r"(?:19|20)\d\d(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?)?(?:[T ].*)?$")
-_SMALL: Final = frozenset("a an the of in on for and or to at by with it them".split())
+_SMALL: Final = frozenset(
+    ["a", "an", "the", "of", "in", "on", "for", "and", "or", "to", "at", "by", "with", "it", "them"]
+)
 
 
 def is_dated(when: str) -> bool:

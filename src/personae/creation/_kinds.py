@@ -30,7 +30,9 @@ _CAPS: Final = {
 }  # fmt: skip
 """most points of a rule that may hold for many fields"""
 _GROUP_SOURCES: Final = frozenset({"census", "survey", "microdata", "table"})
-_LORE_SOURCES: Final = frozenset({"novel", "book", "script", "encyclopedia", "wiki", "wikipedia", "film", "play", "lore"})
+_LORE_SOURCES: Final = frozenset(
+    {"novel", "book", "script", "encyclopedia", "wiki", "wikipedia", "film", "play", "lore"}
+)
 _USER_SOURCES: Final = frozenset({"user", "chat", "message", "log", "conversation", "feedback", "email"})
 _DATE: Final = re.compile(r"\b(?:19|20)\d\d[-_/.](?:0?[1-9]|1[0-2])(?:[-_/.](?:0?[1-9]|[12]\d|3[01]))?\b")
 _GROUP_NAME: Final = re.compile(
@@ -293,7 +295,9 @@ def without_field(persona: Persona, path: str) -> Persona:
         raise InputError(f"{path!r} cannot be taken away.", hint="Every persona has a name.")
     if steps[0] == "attributes":
         prefix = ".".join(steps[1:])
-        body["attributes"] = {k: v for k, v in body.get("attributes", {}).items() if not (k == prefix or k.startswith(f"{prefix}."))}
+        body["attributes"] = {
+            k: v for k, v in body.get("attributes", {}).items() if not (k == prefix or k.startswith(f"{prefix}."))
+        }
         return Persona.parse(body)
     node: Any = body
     words = path.split(".")

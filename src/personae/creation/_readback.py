@@ -99,9 +99,7 @@ class ReadBack(Frozen):
                 groups[fact.path].append(fact)
         return {p: tuple(f) for p, f in groups.items() if len({str(x.value).casefold() for x in f}) > 1}
 
-    def to_persona(
-        self, *, name: str | None = None, synthetic: bool = True, consent: Consent | None = None
-    ) -> Persona:
+    def to_persona(self, *, name: str | None = None, synthetic: bool = True, consent: Consent | None = None) -> Persona:
         """A persona whose leaves are Facts with source, place and confidence.
 
         What is denied stands under `attributes.not.…`, what is past under `attributes.past.…`, conflicting values
@@ -148,9 +146,7 @@ def read_back(
     if model is not None:
         from personae.runs import run_sync
 
-        return run_sync(
-            read_back_asked(model, source, special=special, speaker=speaker, person=person, seed=seed)
-        )
+        return run_sync(read_back_asked(model, source, special=special, speaker=speaker, person=person, seed=seed))
     wanted, messages = _categories(special), _messages(source, speaker)
     chosen = person or ("first" if isinstance(source, Conversation) else grammatical_person(source))
     facts = [
@@ -191,9 +187,7 @@ async def read_back_asked(
         more, unverified, problems = await quoted_facts(model, messages, wanted, seed)
         have = {(f.path, str(f.value).casefold(), f.polarity) for f in facts}
         facts += [f for f in more if (f.path, str(f.value).casefold(), f.polarity) not in have]
-    return read.model_copy(
-        update={"facts": tuple(facts), "unverified": unverified, "problems": tuple(problems)}
-    )
+    return read.model_copy(update={"facts": tuple(facts), "unverified": unverified, "problems": tuple(problems)})
 
 
 def grammatical_person(text: str) -> Grammatical:
@@ -263,7 +257,12 @@ def withheld(text: str, special: frozenset[str]) -> bool:
 
 # Into a persona --------------------------------------------------------------------------------------------------------
 
-_SINGLE_ATTRIBUTES: Final = ("attributes.family.children", "attributes.body", "attributes.identity", "attributes.food.diet")
+_SINGLE_ATTRIBUTES: Final = (
+    "attributes.family.children",
+    "attributes.body",
+    "attributes.identity",
+    "attributes.food.diet",
+)
 
 
 def _single(path: str) -> bool:

@@ -8,12 +8,32 @@ from typing import Final
 NUMBERS: Final = {
     word: k
     for k, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen".split()
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
     )
 } | {
     word: 10 * k
-    for k, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
+    for k, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2)
 }
 
 TRADES: Final = frozenset(
@@ -34,12 +54,82 @@ TRADES: Final = frozenset(
 """Heads of job titles; words before them belong to the title."""
 
 NOT_TRADES: Final = frozenset(
-    "lover person fan member owner winner loser stranger sister brother mother father daughter teenager vegetarian "
-    "smoker drinker believer beginner runner reader swimmer rider player riser sleeper thinker listener dreamer "
-    "hoarder starter leader follower newcomer foreigner customer hater gamer collector talker walker eater sinner "
-    "elder outsider killer fighter survivor cancer monster number matter newsletter sucker voter senior junior minor "
-    "optimist pessimist perfectionist feminist realist atheist buddhist baptist methodist man woman human christian "
-    "vegan pescatarian librarian_lover".split()
+    [
+        "lover",
+        "person",
+        "fan",
+        "member",
+        "owner",
+        "winner",
+        "loser",
+        "stranger",
+        "sister",
+        "brother",
+        "mother",
+        "father",
+        "daughter",
+        "teenager",
+        "vegetarian",
+        "smoker",
+        "drinker",
+        "believer",
+        "beginner",
+        "runner",
+        "reader",
+        "swimmer",
+        "rider",
+        "player",
+        "riser",
+        "sleeper",
+        "thinker",
+        "listener",
+        "dreamer",
+        "hoarder",
+        "starter",
+        "leader",
+        "follower",
+        "newcomer",
+        "foreigner",
+        "customer",
+        "hater",
+        "gamer",
+        "collector",
+        "talker",
+        "walker",
+        "eater",
+        "sinner",
+        "elder",
+        "outsider",
+        "killer",
+        "fighter",
+        "survivor",
+        "cancer",
+        "monster",
+        "number",
+        "matter",
+        "newsletter",
+        "sucker",
+        "voter",
+        "senior",
+        "junior",
+        "minor",
+        "optimist",
+        "pessimist",
+        "perfectionist",
+        "feminist",
+        "realist",
+        "atheist",
+        "buddhist",
+        "baptist",
+        "methodist",
+        "man",
+        "woman",
+        "human",
+        "christian",
+        "vegan",
+        "pescatarian",
+        "librarian_lover",
+    ]
 )
 """Nouns that end like trades and are none."""
 
@@ -51,15 +141,84 @@ PEOPLES: Final = frozenset(
     "japanese jordanian kenyan korean latvian lebanese libyan lithuanian malaysian maltese mexican moroccan nepalese "
     "nigerian norwegian pakistani peruvian polish portuguese puerto_rican romanian russian saudi scottish senegalese "
     "serbian singaporean slovak slovenian somali spanish sudanese swedish swiss syrian taiwanese tanzanian thai "
-    "tunisian turkish ugandan ukrainian uruguayan venezuelan vietnamese welsh zambian zimbabwean".replace("_", " ").split()
+    "tunisian turkish ugandan ukrainian uruguayan venezuelan vietnamese welsh zambian zimbabwean".replace(
+        "_", " "
+    ).split()
 )
 
 TONGUES: Final = frozenset(
-    "afrikaans albanian amharic arabic armenian basque bengali bosnian bulgarian cantonese catalan chinese croatian "
-    "czech danish dutch english estonian farsi finnish flemish french georgian german greek gujarati hausa hebrew hindi "
-    "hungarian icelandic igbo indonesian irish italian japanese korean latvian lithuanian malay maltese mandarin "
-    "marathi nepali norwegian persian polish portuguese punjabi romanian russian serbian slovak slovenian somali "
-    "spanish swahili swedish tagalog tamil telugu thai turkish ukrainian urdu vietnamese welsh xhosa yoruba zulu".split()
+    [
+        "afrikaans",
+        "albanian",
+        "amharic",
+        "arabic",
+        "armenian",
+        "basque",
+        "bengali",
+        "bosnian",
+        "bulgarian",
+        "cantonese",
+        "catalan",
+        "chinese",
+        "croatian",
+        "czech",
+        "danish",
+        "dutch",
+        "english",
+        "estonian",
+        "farsi",
+        "finnish",
+        "flemish",
+        "french",
+        "georgian",
+        "german",
+        "greek",
+        "gujarati",
+        "hausa",
+        "hebrew",
+        "hindi",
+        "hungarian",
+        "icelandic",
+        "igbo",
+        "indonesian",
+        "irish",
+        "italian",
+        "japanese",
+        "korean",
+        "latvian",
+        "lithuanian",
+        "malay",
+        "maltese",
+        "mandarin",
+        "marathi",
+        "nepali",
+        "norwegian",
+        "persian",
+        "polish",
+        "portuguese",
+        "punjabi",
+        "romanian",
+        "russian",
+        "serbian",
+        "slovak",
+        "slovenian",
+        "somali",
+        "spanish",
+        "swahili",
+        "swedish",
+        "tagalog",
+        "tamil",
+        "telugu",
+        "thai",
+        "turkish",
+        "ukrainian",
+        "urdu",
+        "vietnamese",
+        "welsh",
+        "xhosa",
+        "yoruba",
+        "zulu",
+    ]
 )
 
 KIN: Final = (

@@ -69,7 +69,10 @@ def risk_report(persona: Persona, kinds: PersonaKinds | None = None) -> RiskRepo
     texts = _texts(persona)
     return RiskReport.model_construct(
         toxicity=_worded(
-            texts, _HARM, "harmful attitude", "Give the persona refused topics, and check answers before they are shown."
+            texts,
+            _HARM,
+            "harmful attitude",
+            "Give the persona refused topics, and check answers before they are shown.",
         ),
         bias=_bias(persona, texts, found.mix),
         hallucination=_hallucination(persona, found.mix),

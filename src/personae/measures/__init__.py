@@ -3,6 +3,7 @@
 from personae.measures._answers import answers_by_person
 from personae.measures._dialogue import Talk, dialogue_measurements, echo_copy, echo_test, talk_metrics, talks
 from personae.measures._drift import Encode, drift_measurements, path_drift_measurements
+from personae.measures._kinds import kind_measurements, probe_measurements
 from personae.measures._make import Maker, adjusted
 from personae.measures._quality import audit_measurements, closing_rule_measurements, rejection_measurement
 from personae.measures._recoverability import recoverability_measurements
@@ -32,8 +33,10 @@ __all__ = [
     "echo_copy",
     "echo_test",
     "intended_against_answered",
+    "kind_measurements",
     "mean_correlation",
     "path_drift_measurements",
+    "probe_measurements",
     "recoverability_measurements",
     "recovery",
     "recovery_test",

@@ -90,10 +90,10 @@ def model_level(reference: str) -> Level:
     >>> model_level("none"), model_level("smollm2"), model_level("fake:statistical")
     ('none', 'weights', 'any')
     """
-    scheme = parse_reference(reference).scheme
-    if scheme == "none":
+    kind = parse_reference(reference).kind
+    if kind == "none":
         return "none"
-    return "any" if scheme in {"openai", "fake", "replay", "local"} else "weights"
+    return "any" if kind in {"openai", "fake", "replay", "local"} else "weights"
 
 
 def plan_for(
