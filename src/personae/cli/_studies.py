@@ -83,7 +83,7 @@ def list_(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Studies: kinds of persona, needs, level of model, cost, the capabilities they use, and the tests that prove them."""
+    """Studies: kinds of persona, needs, cost, the capabilities they use, and the tests that prove them."""
     from personae.studies import card_of, studies
 
     reply = Reply(as_json=as_json)

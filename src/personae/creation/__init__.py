@@ -1,4 +1,4 @@
-"""Making people: recipes, exact quotas, rules, traits, names, schema sampling, crafting, people in files, their kinds, and read-back."""
+"""Making people: recipes, quotas, rules, traits, names, schemas, crafting, people in files; their kinds; read-back."""
 
 from personae.creation._convert import Aggregate, Group, aggregate, character_prompt, individualize
 from personae.creation._coverage import Coverage, KindFinding, coverage, lint_kind

@@ -1,4 +1,4 @@
-"""From one kind of persona to another: evidence makes a group profile one user, users become groups no smaller than k."""
+"""From one kind of persona to another: evidence makes a profile one user, users become groups of at least k."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class Coverage(Frozen):
 
     Args:
         required: expressions of paths (`a | b`: either) without which the kind cannot be used as meant.
-        scores: share of the facet's expressions that are set, 0 to 1; facets of which the kind wants nothing are left out.
+        scores: share of the facet's expressions that are set, 0 to 1; facets the kind wants nothing of are left out.
         blockers: required and missing, in words.
     """
 

@@ -63,7 +63,7 @@ class PersonaKinds(Frozen):
         primary: the heaviest kind; None when two are level.
         mix: kinds that weigh at least `MIX_FROM`, heaviest first; more than one means a mix, not a mistake.
         evidence: every rule that held, with its field; a function of the persona's fields alone.
-        confidence: the heaviest weight, held back where little speaks at all.
+        confidence: weight of the mix, held back where little speaks at all (set on the dev half).
     """
 
     weights: dict[PersonaKind, float]
@@ -100,13 +100,14 @@ def classify(persona: Persona) -> PersonaKinds:
     total = sum(scores.values())
     weights = {k: scores[k] / total if total else 1 / len(KINDS) for k in KINDS}
     order = sorted(KINDS, key=lambda k: -weights[k])
+    mix = tuple(k for k in order if weights[k] >= MIX_FROM)
     tied = weights[order[0]] - weights[order[1]] <= _TIE
     return PersonaKinds(
         weights=weights,
         primary=None if tied else order[0],
-        mix=tuple(k for k in order if weights[k] >= MIX_FROM),
+        mix=mix,
         evidence=evidence,
-        confidence=weights[order[0]] * total / (total + 0.5) if total else 0.0,
+        confidence=min(1.0, sum(weights[k] for k in mix)) * total / (total + 0.1) if total else 0.0,
     )
 
 
@@ -169,6 +170,13 @@ def _of_bookkeeping(p: Persona) -> Iterator[KindEvidence]:
 
 
 def _of_story(p: Persona) -> Iterator[KindEvidence]:
+    yield from _of_inner_life(p)
+    yield from _of_talk(p)
+    if p.description is not None:
+        yield from _of_description(p, str(plain(p.description)))
+
+
+def _of_inner_life(p: Persona) -> Iterator[KindEvidence]:
     for section, points in (("timeline", 0.6), ("relations", 0.4)):
         for k, _ in enumerate(getattr(p, section)):
             rule = "life event" if section == "timeline" else "relation"
@@ -177,6 +185,9 @@ def _of_story(p: Persona) -> Iterator[KindEvidence]:
         for name in held:
             if getattr(getattr(p, section) if section else p, name):
                 yield _add("character", f"{section}.{name}".strip("."), "inner life", 0.4)
+
+
+def _of_talk(p: Persona) -> Iterator[KindEvidence]:
     style = p.style
     for name in ("register", "verbosity", "humour", "dialect"):
         if getattr(style, "register_" if name == "register" else name) is not None:
@@ -190,8 +201,6 @@ def _of_story(p: Persona) -> Iterator[KindEvidence]:
         yield _add("character", "knowledge.boundary", "edge of what can be known", 1.2)
     if p.knowledge.ignorance:
         yield _add("character", "knowledge.ignorance", "named ignorance", 0.5)
-    if p.description is not None:
-        yield from _of_description(p, str(plain(p.description)))
 
 
 def _of_description(p: Persona, text: str) -> Iterator[KindEvidence]:
@@ -205,7 +214,7 @@ def _of_description(p: Persona, text: str) -> Iterator[KindEvidence]:
         yield _add("character", "description", "long description", 0.8)
 
 
-# Fields ----------------------------------------------------------------------------------------------------------------
+# Fields -------------------------------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=512)

@@ -1,8 +1,8 @@
 """Read-back: who somebody is, from what they wrote, with the characters each fact rests on.
 
 Rules come first. A model may then be asked closed questions about what the rules left open (scored, marked
-approximate), and for further facts, each with a quotation that has to stand in the text word for word. Health, religion,
-politics, orientation and ethnicity are left out unless they are asked for by name. Nothing is resolved in silence: two
+approximate), and for further facts, each with a quotation that has to stand in the text word for word. Health,
+religion, politics, orientation and ethnicity are left out unless they are asked for by name. Nothing is resolved in silence: two
 ages are two facts.
 """
 
@@ -171,8 +171,14 @@ async def read_back_asked(
     """`read_back`, then closed questions where the rules found nothing, then generation with quotations.
 
     Args:
+        model: whom to ask.
+        source: as for `read_back`.
+        special: as for `read_back`.
+        speaker: as for `read_back`.
+        person: as for `read_back`.
         threshold: least probability of a closed answer; see `answer_threshold` to set it from labelled texts.
         generate: ask for further facts; None: when the model can generate.
+        seed: of the generation.
     """
     from personae.creation._readback_asked import closed_facts, quoted_facts
     from personae.models import Capability
@@ -207,7 +213,7 @@ def grammatical_person(text: str) -> Grammatical:
     return "third" if third or named else "first"
 
 
-# Shared with what asks a model -----------------------------------------------------------------------------------------
+# Shared with what asks a model --------------------------------------------------------------------------------------
 
 Messages: TypeAlias = tuple[tuple[str, str, str | None], ...]
 """(id, text, when) of each message"""
@@ -255,7 +261,7 @@ def withheld(text: str, special: frozenset[str]) -> bool:
     return given_away(text, special)
 
 
-# Into a persona --------------------------------------------------------------------------------------------------------
+# Into a persona -----------------------------------------------------------------------------------------------------
 
 _SINGLE_ATTRIBUTES: Final = (
     "attributes.family.children",

@@ -145,8 +145,9 @@ async def quoted_facts(
 
 
 def answer_threshold(chances: Sequence[float], right: Sequence[bool], *, precision: float = 0.8) -> float | None:
-    """The lowest threshold at which answers at or above it are right with at least `precision`, by the lower end of
-    Wilson's interval; None when no threshold is.
+    """The lowest threshold from which on answers are right with at least `precision`; None when there is none.
+
+    Precision is judged by the lower end of Wilson's interval.
 
     >>> answer_threshold([0.6] * 20 + [0.9] * 40, [False] * 20 + [True] * 40)
     0.9

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - patterns and word lists read better unbroken
 """Rules of read-back: what a clause says about its speaker (or the person it describes), with places in the text."""
 
 from __future__ import annotations
@@ -193,7 +194,7 @@ def _own_name(text: str, person: Grammatical) -> tuple[str, int, int] | None:
     return found["n"], found.start("n"), found.end("n")
 
 
-# Grammar ---------------------------------------------------------------------------------------------------------------
+# Grammar ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -654,7 +655,7 @@ def _forms(third: bool, *verbs: str) -> str:
     return "|".join(_third(v) if third else v for v in verbs)
 
 
-# Clauses ---------------------------------------------------------------------------------------------------------------
+# Clauses ------------------------------------------------------------------------------------------------------------
 
 
 def _clauses(sentence: str, start: int, g: _Grammar) -> Iterator[_Clause]:
@@ -734,7 +735,7 @@ def _forms_of(body: str, at: int, g: _Grammar, *, added: int = 0) -> Iterator[_C
             yield _Clause(body, base, at)
 
 
-# Values ----------------------------------------------------------------------------------------------------------------
+# Values -------------------------------------------------------------------------------------------------------------
 
 _DENIABLE: Final = (
     "social.occupation", "social.marital_status", "social.nationality", "social.employment", "social.languages",

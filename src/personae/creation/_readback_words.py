@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - patterns and word lists read better unbroken
 """Words that the read-back rules know: trades, peoples, kin, animals, and what belongs to the special categories."""
 
 from __future__ import annotations

@@ -21,19 +21,22 @@ RISKS: Final[tuple[RiskName, ...]] = get_args(RiskName)
 RiskStatus: TypeAlias = Literal["nothing found", "attention", "high"]
 
 _HARM: Final = re.compile(
-    r"\b(?:(?:hates?|despises?|wants? to (?:kill|hurt|destroy)|kills?) (?:all|every|those|these) \w+|subhuman|vermin|scum"
+    r"\b(?:(?:hates?|despises?|wants? to (?:kill|hurt|destroy)|kills?) (?:all|every|those|these) \w+|subhuman"
+    r"|vermin|scum"
     r"|(?:racist|sexist|homophobic|violent|sadistic|abusive) (?:and|man|woman|person|remarks?|jokes?|outbursts?)"
     r"|enjoys? (?:hurting|humiliating|torturing)|insults? (?:everyone|everybody|people|strangers)|slurs?)\b",
     re.IGNORECASE,
 )
 _GROUP: Final = (
-    r"(?:women|men|girls|boys|immigrants|foreigners|muslims|jews|christians|asians|blacks|whites|latinos|africans|arabs|"
-    r"old people|young people|teenagers|americans|germans|italians|chinese|indians|mexicans|poor people|rich people|gays?)"
+    r"(?:women|men|girls|boys|immigrants|foreigners|muslims|jews|christians|asians|blacks|whites|latinos|africans|"
+    r"arabs|old people|young people|teenagers|americans|germans|italians|chinese|indians|mexicans|poor people|"
+    r"rich people|gays?)"
 )
 _STEREOTYPE: Final = re.compile(
     rf"\b(?:(?:like|as) (?:all|most|every|any) (?:\w+ )?{_GROUP}|all {_GROUP} (?:are|is|love|hate|want)|typical(?:ly)? "
     rf"(?:\w+ )?(?:woman|man|girl|immigrant|asian|italian|german|american|mexican|muslim|jew|african|boomer|millennial|"
-    rf"for (?:her|his) (?:sex|race|people))|because (?:she|he|they) (?:is|are) an? (?:woman|man|immigrant|asian|muslim|jew|"
+    rf"for (?:her|his) (?:sex|race|people))|because (?:she|he|they) (?:is|are) an? (?:woman|man|immigrant|asian|"
+    rf"muslim|jew|"
     rf"black|latino)|naturally (?:submissive|aggressive|lazy|criminal|maternal)|women's work|{_GROUP} (?:are|is) "
     rf"(?:lazy|stupid|dangerous|inferior|emotional|greedy|violent|criminals?))\b",
     re.IGNORECASE,

@@ -40,7 +40,7 @@ def kind_measurements(judgements: Sequence[JudgementRow], *, model: str, seed: i
                     validated=f"author-labelled, n = {len(test)}",
                 )
             )  # fmt: skip
-        out.append(_calibration(make, [(by["kinds"][w].value or 0.0, said[w] == truth[w]) for w in truth]))
+        out.append(_calibration(make, [(by["kinds"][w].value or 0.0, said[w] == truth[w]) for w in test]))
     if by["defect"]:
         out.extend(_lint_quality(make, judgements))
     if by["second_opinion"] and truth:
@@ -95,18 +95,18 @@ def _calibration(make: Maker, pairs: Sequence[tuple[float, bool]]) -> Measuremen
         bins[min(int(chance * _BINS), _BINS - 1)].append((chance, right))
     error = sum(abs(sum(c for c, _ in b) - sum(r for _, r in b)) for b in bins.values()) / len(pairs)
     return make.number(
-        "kinds.calibration_error", "Confidence against being right", error, unit="probability", n=len(pairs),
+        "kinds.calibration_error", "Confidence against being right, test half", error, unit="probability", n=len(pairs),
         method=f"expected calibration error, {_BINS} bins", direction="lower is better",
         reason="biased upwards by binning; an interval would be read as one of the classifier",
     )  # fmt: skip
 
 
 def _lint_quality(make: Maker, judgements: Sequence[JudgementRow]) -> list[Measurement]:
-    seeded = {r.persona_id: set(filter(None, r.verdict.split("+"))) for r in judgements if r.judge == "defect"}
+    seeded = {r.condition: set(filter(None, r.verdict.split("+"))) for r in judgements if r.judge == "defect"}
     found: dict[str, set[str]] = defaultdict(set)
     for row in judgements:
-        if row.judge == "lint" and row.persona_id in seeded:
-            found[row.persona_id].add(row.subject)
+        if row.judge == "lint" and row.condition in seeded:
+            found[row.condition].add(row.subject)
     told = [code in seeded[who] for who in seeded for code in found[who]]
     caught = [code in found[who] for who, codes in seeded.items() for code in codes]
     return [

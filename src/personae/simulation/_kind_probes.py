@@ -32,7 +32,8 @@ _FACTS: Final[tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...]] = (
         "names.full",
         " {}",
         ("Maria Keller", "John Adeyemi", "Li Na", "Pedro Alves"),
-        ("What is your name?", "Who are you?", "How are you called?", "Whom am I talking to?", "What should I call you?"),
+        ("What is your name?", "Who are you?", "How are you called?", "Whom am I talking to?",
+         "What should I call you?"),
     ),
 )  # fmt: skip
 

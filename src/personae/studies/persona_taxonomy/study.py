@@ -94,11 +94,12 @@ class PersonaTaxonomy(Study):
                              agreement="author-labelled"))  # fmt: skip
         for k, item in enumerate(self.shipped("defects")):
             person = Persona.parse(item["persona"], where=item["id"])
-            rows += self._looked(unit, person, k, "defect")
-            rows.append(_row(unit, person, "defect", item["id"], "+".join(item["expect"]), agreement="seeded"))
+            rows += self._looked(unit, person, k, "defect", item["id"])
+            rows.append(_row(unit, person, "defect", item["id"], "+".join(item["expect"]), condition=item["id"],
+                             agreement="seeded"))  # fmt: skip
         return rows
 
-    def _looked(self, unit: Unit, person: Persona, k: int, role: str) -> list[Row]:
+    def _looked(self, unit: Unit, person: Persona, k: int, role: str, label: str = "rules") -> list[Row]:
         kinds = classify(person)
         risks = risk_report(person, kinds)
         plan = plan_for(person, kinds=kinds, risks=risks)
@@ -107,7 +108,7 @@ class PersonaTaxonomy(Study):
         for kind in kinds.mix:
             covered = coverage(person, kind)
             rows.append(_row(unit, person, "coverage", kind, "; ".join(covered.blockers) or "complete", covered.score))
-        rows += [_row(unit, person, "lint", f.code, f.severity) for f in lint_kind(person, kinds)]
+        rows += [_row(unit, person, "lint", f.code, f.severity, condition=label) for f in lint_kind(person, kinds)]
         rows += [_row(unit, person, "risk", name, risk.status) for name, risk in risks.items()]
         rows += [
             _row(unit, person, "plan", s.study, "runnable" if s.runnable else "; ".join(s.reasons))
@@ -148,8 +149,8 @@ class PersonaTaxonomy(Study):
 
 
 DESIGN: Final = """
-Each person is classified by the evidence their fields hold; a tie is a mix. What the kind needs is compared with what is
-there, rules look for missing consent, boundaries, weights and evidence, six risks are looked for, and each registered
+Each person is classified by the evidence their fields hold; a tie is a mix. What the kind needs is compared with what
+is there, rules look for missing consent, boundaries, weights and evidence, six risks are looked for, and each registered
 study says whether it can run. Without `people` the shipped labelled personas and seeded defects are used.
 """
 
