@@ -2,8 +2,8 @@
 
 Rules come first. A model may then be asked closed questions about what the rules left open (scored, marked
 approximate), and for further facts, each with a quotation that has to stand in the text word for word. Health,
-religion, politics, orientation and ethnicity are left out unless they are asked for by name. Nothing is resolved in silence: two
-ages are two facts.
+religion, politics, orientation and ethnicity are left out unless they are asked for by name. Nothing is resolved in
+silence: two ages are two facts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from personae.core import (
     UnknownKeyError,
 )
 from personae.creation._paths import leaf_kind
-from personae.creation._readback_rules import Grammatical, Reading, given_away, read_statements
+from personae.creation._readback_grammar import Grammatical
+from personae.creation._readback_rules import Reading, given_away, read_statements
 from personae.creation._readback_words import SPECIAL
 
 if TYPE_CHECKING:
