@@ -1,4 +1,4 @@
-"""Read-back: the labelled set, traps, special categories, evidence, conflicts, and models that quote what is not there."""
+"""Read-back: the labelled set, traps, special categories, evidence, conflicts, models with made-up quotations."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def counts(split: str) -> tuple[int, int, int, dict[str, list[int]]]:
 def test_precision_and_recall_on_the_labelled_set(split: str, least: float) -> None:
     tp, fp, fn, paths = counts(split)
     assert tp + fn >= 60
-    print(split, {k: v for k, v in paths.items()})
+    print(split, paths)
     for name, n in (("precision", tp + fp), ("recall", tp + fn)):
         interval = wilson_interval(tp, n)
         print(split, name, f"{tp}/{n} = {tp / n:.3f} [{interval.low:.2f}, {interval.high:.2f}]")

@@ -12,7 +12,38 @@ from personae.creation._readback_words import KIN, MARRIED, PETS
 
 Grammatical = Literal["first", "second", "third"]
 NUM: Final = r"\d{1,3}|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen)"
-VERBS: Final = ["live", "work", "love", "like", "enjoy", "adore", "hate", "dislike", "detest", "have", "am", "was", "speak", "play", "drive", "own", "collect", "study", "used", "eat", "drink", "smoke", "want", "hope", "teach", "prefer", "grew", "moved", "stay", "attend"]
+VERBS: Final = [
+    "live",
+    "work",
+    "love",
+    "like",
+    "enjoy",
+    "adore",
+    "hate",
+    "dislike",
+    "detest",
+    "have",
+    "am",
+    "was",
+    "speak",
+    "play",
+    "drive",
+    "own",
+    "collect",
+    "study",
+    "used",
+    "eat",
+    "drink",
+    "smoke",
+    "want",
+    "hope",
+    "teach",
+    "prefer",
+    "grew",
+    "moved",
+    "stay",
+    "attend",
+]
 NAME: Final = r"[A-ZÀ-Þ][\w'’-]+(?: (?:(?:de|da|van|von|del|al|bin|der|la|le) )*[A-ZÀ-Þ][\w'’-]+){0,3}"
 
 
@@ -114,7 +145,7 @@ def grammar_of(person: Grammatical, name: str | None = None) -> Grammar:
         rule("favourite", "attributes.favourite", rf"{my} (?:all[- ]time )?favou?rite (?P<w>[\w]+(?: [\w]+)?) (?:is|are|was) {rest}", 0.9, "favourite"),
         rule("hobbies", "context.interests", rf"{my} (?:main )?(?:hobby|hobbies|interests?|passions?|pastimes?) (?:is|are|include|includes) {rest}", 0.9, "list"),
         rule("hobbies.time", "context.interests", rf"(?:in|during) {my} (?:free|spare) time,? {s} (?:like to |love to |enjoy )?{rest}", 0.85, "short"),
-        rule("hobbies.do", "context.interests", rf"{s} {adverb}(?P<v>(?:{_forms(third, 'play', 'collect', 'paint', 'knit', 'garden', 'hike', 'surf', 'sew', 'fish', 'swim', 'cycle', 'ski', 'draw', 'sing', 'dance')})\b.*)", 0.8, "short"),
+        rule("hobbies.do", "context.interests", rf"{s} {adverb}(?P<v>(?:{_forms(person, 'play', 'collect', 'paint', 'knit', 'garden', 'hike', 'surf', 'sew', 'fish', 'swim', 'cycle', 'ski', 'draw', 'sing', 'dance')})\b.*)", 0.8, "short"),
         rule("fears", "personal.fears", rf"{be} (?:really |very |so |a bit |terribly )?(?:afraid|scared|terrified|frightened) of {rest}", 0.9, "list"),
         rule("goals.want", "goals", rf"{v('want', 'hope', 'plan', 'aim')} to {rest}", 0.7, "goal"),
         rule("goals.dream", "goals", rf"{my} (?:biggest |lifelong )?(?:dream|goal|ambition) (?:is|in life is) (?:to )?{rest}", 0.9, "goal"),
@@ -127,7 +158,7 @@ def grammar_of(person: Grammatical, name: str | None = None) -> Grammar:
         rule("good", "personal.strengths", rf"{be} (?:really |very |pretty |quite )?(?:good|great|excellent|skilled) (?:at|with|in) {rest}", 0.85, "short"),
         rule("bad", "personal.weaknesses", rf"{be} (?:really |very |pretty |quite )?(?:bad|terrible|awful|not good) (?:at|with) {rest}", 0.85, "short"),
         rule("routine.every", "context.routines", rf"every (?:single )?(?:morning|evening|day|night|week|weekend|sunday|saturday),? {s} {rest}", 0.85, "short"),
-        rule("routine.usually", "context.routines", rf"{s} (?:usually|always|normally) (?P<v>(?:{_forms(third, 'wake', 'get', 'go', 'run', 'eat', 'have', 'start', 'walk', 'cook', 'read', 'take', 'drink')})\b.*)", 0.75, "short"),
+        rule("routine.usually", "context.routines", rf"{s} (?:usually|always|normally) (?P<v>(?:{_forms(person, 'wake', 'get', 'go', 'run', 'eat', 'have', 'start', 'walk', 'cook', 'read', 'take', 'drink')})\b.*)", 0.75, "short"),
         rule("sex.be", "social.sex", rf"(?:{be}|as) an? (?:[\w-]+ )?(?P<v>woman|girl|lady|female|man|guy|boy|male)\b(?! of the)", 0.85, "sex"),
         rule("health.have", "context.health", rf"(?:{have}|{v('suffer')} from|{s} (?:was|were) diagnosed with|{be} recovering from) (?:an? |severe |mild |chronic )?{rest}", 0.9, "health", "health"),
         rule("health.be", "context.health", rf"{be} (?:an? )?{rest}", 0.9, "health", "health"),
@@ -184,6 +215,6 @@ def _third(verb: str) -> str:
     return f"{verb}(?:e?s)?"
 
 
-def _forms(third: bool, *verbs: str) -> str:
-    return "|".join(_third(v) if third else v for v in verbs)
+def _forms(person: Grammatical, *verbs: str) -> str:
+    return "|".join(_third(v) if person == "third" else v for v in verbs)
 # fmt: on

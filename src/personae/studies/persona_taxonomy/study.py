@@ -150,8 +150,8 @@ class PersonaTaxonomy(Study):
 
 DESIGN: Final = """
 Each person is classified by the evidence their fields hold; a tie is a mix. What the kind needs is compared with what
-is there, rules look for missing consent, boundaries, weights and evidence, six risks are looked for, and each registered
-study says whether it can run. Without `people` the shipped labelled personas and seeded defects are used.
+is there, rules look for missing consent, boundaries, weights and evidence, six risks are looked for, and each
+registered study says whether it can run. Without `people` the shipped labelled personas and seeded defects are used.
 """
 
 
