@@ -98,8 +98,8 @@ def classify(persona: Persona) -> PersonaKinds:
     if told >= 2 and scores["demographic"] <= labels:  # anybody with a history also has an age and a town
         scores["demographic"] *= 0.4
     total = sum(scores.values())
-    weights = {k: scores[k] / total if total else 1 / len(KINDS) for k in KINDS}
-    order = sorted(KINDS, key=lambda k: -weights[k])
+    weights: dict[PersonaKind, float] = {k: scores[k] / total if total else 1 / len(KINDS) for k in KINDS}
+    order: list[PersonaKind] = sorted(KINDS, key=lambda k: -weights[k])
     mix = tuple(k for k in order if weights[k] >= MIX_FROM)
     tied = weights[order[0]] - weights[order[1]] <= _TIE
     return PersonaKinds(

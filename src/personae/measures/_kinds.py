@@ -80,12 +80,12 @@ def probe_measurements(probes: Iterable[ProbeRow], *, model: str, seed: int) -> 
     return out
 
 
-def _share(make: Maker, name: str, label: str, hits: Sequence[bool], **more: str) -> Measurement:
+def _share(make: Maker, name: str, label: str, hits: Sequence[bool]) -> Measurement:
     n = len(hits)
     value = sum(hits) / n if n else float("nan")
     found = Estimate(value, wilson_interval(sum(hits), n), n, n, 0, None if n else "no labelled case")
     return make.estimate(name, label, found, unit="share", direction="higher is better", method="Wilson interval",
-                         validated=f"author-labelled, n = {n}", **more)  # fmt: skip
+                         validated=f"author-labelled, n = {n}")  # fmt: skip
 
 
 def _calibration(make: Maker, pairs: Sequence[tuple[float, bool]]) -> Measurement:

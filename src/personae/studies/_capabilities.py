@@ -93,7 +93,9 @@ def model_level(reference: str) -> Level:
     kind = parse_reference(reference).kind
     if kind == "none":
         return "none"
-    return "any" if kind in {"openai", "fake", "replay", "local"} else "weights"
+    if kind == "encoder":
+        return "encoder"
+    return "any" if kind in {"openai", "fake", "replay"} else "weights"
 
 
 def plan_for(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
 import yaml
@@ -165,5 +165,7 @@ def _row(
     )  # fmt: skip
 
 
-def _table(rows: Sequence[JudgementRow], judge: str, head: tuple[str, str], key: Any, title: str) -> DataTable:
+def _table(
+    rows: Sequence[JudgementRow], judge: str, head: tuple[str, str], key: Callable[[JudgementRow], str], title: str
+) -> DataTable:
     return DataTable(head, Counter(key(r) for r in rows if r.judge == judge).most_common(), title)
