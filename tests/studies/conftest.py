@@ -21,6 +21,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "demo": {"people": 8, "turns": 4, "talkers": 3, "recipe": str(VILLAGE)},
     "people": {"people": 12, "recipe": str(VILLAGE)},
     "spectrum": {"people": 6, "encoder": "hash", "each": 3},
+    "persona_taxonomy": {},
     "spasm": {"people": 4, "conversations": 2, "utterances": 6, "encoder": "hash"},
 }
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from personae.cli import _cache, _doctor, _import, _lint, _models, _people, _population, _runs, _studies, _talk
+from personae.cli import _cache, _doctor, _import, _kinds, _lint, _models, _people, _population, _runs, _studies, _talk
 from personae.cli._usage import Root
 
 app = typer.Typer(
@@ -46,6 +46,7 @@ app.command("chat")(_talk.chat)
 app.command("simulate")(_talk.simulate)
 app.command("administer")(_talk.administer)
 app.add_typer(_studies.study_app, name="study", help="Run and read studies: one published method each.")
+app.add_typer(_kinds.persona_app, name="persona", help="Kinds, plans and risks of the people in a file.")
 app.command("report")(_runs.report)
 app.command("import")(_import.import_)
 app.command("export")(_runs.export)

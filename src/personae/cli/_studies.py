@@ -75,29 +75,65 @@ def demo(
 
 @study_app.command("list")
 @guarded
-def list_(as_json: Json = False, debug: Debug = False) -> None:
-    """Studies, the capabilities they use, and the tests that prove them."""
-    from personae.studies import studies
+def list_(
+    people: Annotated[
+        Path | None,
+        typer.Option("--for", help="A file of people: say for each study on how many it can run, and why not."),
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Studies: kinds of persona, needs, cost, the capabilities they use, and the tests that prove them."""
+    from personae.studies import card_of, studies
 
     reply = Reply(as_json=as_json)
     rows: list[dict[str, Any]] = []
     for name in studies:
-        card = studies.get(name).card()
+        card = card_of(name)
         rows.append(
             {
                 "name": name,
                 "paper": card.paper,
                 "claims": len(card.claims),
+                "kinds": list(card.kinds),
+                "needs": card.needs.model_dump(mode="json"),
+                "cost": card.cost,
+                "metrics": list(card.metrics),
                 "capabilities": ", ".join(card.capabilities),
                 "tests": ", ".join(card.tests),
                 "title": card.title,
             }
         )
+    fits = _fits(people) if people is not None else {}
     for row in rows:
         reply.line(f"{row['name']}: {row['title']} ({row['paper']})")
+        reply.line(f"    kinds  {', '.join(row['kinds'])}")
+        reply.line(f"    needs  {', '.join(row['needs']['fields']) or 'nothing'}; model: {row['needs']['model']}")
+        reply.line(f"    cost   {row['cost']}")
         reply.line(f"    uses   {row['capabilities']}")
         reply.line(f"    tests  {row['tests']}")
+        if row["name"] in fits:
+            row["for"] = fits[row["name"]]
+            reply.line(f"    for    {row['for']['runnable']} of {row['for']['people']} people")
+            for reason, count in row["for"]["reasons"].items():
+                reply.line(f"           {count} cannot: {reason}")
     reply.done({"studies": rows})
+
+
+def _fits(file: Path) -> dict[str, dict[str, Any]]:
+    """For each study: on how many people of a file it can run, and the reasons why not with their counts."""
+    from personae.creation import load_people
+    from personae.studies import plan_for
+
+    out: dict[str, dict[str, Any]] = {}
+    for person in load_people(file):
+        for option in plan_for(person).evaluation_suites:
+            told = out.setdefault(option.study, {"people": 0, "runnable": 0, "reasons": {}})
+            told["people"] += 1
+            told["runnable"] += option.runnable
+            for reason in option.reasons:
+                told["reasons"][reason] = told["reasons"].get(reason, 0) + 1
+    return out
 
 
 @study_app.command("show")

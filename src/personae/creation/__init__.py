@@ -3,7 +3,9 @@
 from personae.creation._chains import SPECIAL, Chain, MinedExample, extract_chains
 from personae.creation._clean import clean_people
 from personae.creation._compare import Compare
+from personae.creation._convert import Aggregate, Group, aggregate, character_prompt, individualize
 from personae.creation._corrupt import CORRUPTIONS, Corruption, corrupt
+from personae.creation._coverage import Coverage, KindFinding, coverage, lint_kind
 from personae.creation._craft import (
     Crafted,
     CraftReason,
@@ -37,6 +39,8 @@ from personae.creation._household_recipe import (
 )
 from personae.creation._households import Household, Households, household_recipe_names, load_household_recipe
 from personae.creation._kin import AgeRules, kin_word
+from personae.creation._kinds import KINDS, KindEvidence, PersonaKinds, classify, has_field, without_field
+from personae.creation._kinds_asked import kind_opinion
 from personae.creation._lint import Finding, lint, lint_many
 from personae.creation._load import load_recipe, recipe_from_yaml, recipe_names
 from personae.creation._match import Match
@@ -66,8 +70,19 @@ from personae.creation._profile import (
     subset_view,
 )
 from personae.creation._quota import CountTable, largest_remainder
+from personae.creation._readback import (
+    SPECIAL_CATEGORIES,
+    EvidenceSpan,
+    ReadBack,
+    ReadFact,
+    read_back,
+    read_back_asked,
+    self_statements,
+)
+from personae.creation._readback_asked import answer_threshold
 from personae.creation._reading import Reading
 from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Strata, Variable
+from personae.creation._risks import RISKS, Risk, RiskReport, risk_report
 from personae.creation._rules import Count, Distinct, Rule, Violation, check_fields, check_persona
 from personae.creation._schema import PairRejection, RejectionReport, Schema, SchemaField, SchemaSampler, load_schema
 from personae.creation._seed import seed_records
@@ -80,13 +95,17 @@ from personae.creation._weights import ControlRow, WeightFit, ipu, rake_weights
 
 __all__ = [
     "CORRUPTIONS",
+    "KINDS",
     "LABELS",
+    "RISKS",
     "ROOTS",
     "SAMPLINGS",
     "SPECIAL",
+    "SPECIAL_CATEGORIES",
     "SUBSETS",
     "VALUES",
     "AgeRules",
+    "Aggregate",
     "Anchor",
     "Chain",
     "ColumnSource",
@@ -98,6 +117,7 @@ __all__ = [
     "Corruption",
     "Count",
     "CountTable",
+    "Coverage",
     "CraftReason",
     "Crafted",
     "Customer",
@@ -107,6 +127,7 @@ __all__ = [
     "Drawn",
     "DuplicateReport",
     "Enrichment",
+    "EvidenceSpan",
     "FailedBatch",
     "Finding",
     "FitReport",
@@ -115,12 +136,15 @@ __all__ = [
     "Formula",
     "Gate",
     "GateAnswer",
+    "Group",
     "Household",
     "HouseholdCounts",
     "HouseholdRecipe",
     "HouseholdReport",
     "Households",
     "KeyEvent",
+    "KindEvidence",
+    "KindFinding",
     "LeafChoice",
     "LexicalRule",
     "LifeAttitude",
@@ -144,15 +168,20 @@ __all__ = [
     "PairRejection",
     "Patient",
     "PersonName",
+    "PersonaKinds",
     "Population",
     "PopulationFit",
     "ProfileAnswers",
     "Pull",
+    "ReadBack",
+    "ReadFact",
     "Reading",
     "Recipe",
     "RejectionReport",
     "Repair",
     "Resolved",
+    "Risk",
+    "RiskReport",
     "Rule",
     "RulePack",
     "SampleDesign",
@@ -180,15 +209,20 @@ __all__ = [
     "WeightFit",
     "WordRule",
     "WordViolation",
+    "aggregate",
+    "answer_threshold",
     "answers_of_person",
     "assemble_profile",
     "chain_recovery",
+    "character_prompt",
     "check_deep",
     "check_fields",
     "check_persona",
     "choose_leaves",
+    "classify",
     "clean_people",
     "corrupt",
+    "coverage",
     "craft",
     "craft_description",
     "craft_faults",
@@ -196,14 +230,18 @@ __all__ = [
     "create_people",
     "extract_chains",
     "fallback_counts",
+    "has_field",
     "household_recipe_names",
+    "individualize",
     "ipu",
     "kin_word",
+    "kind_opinion",
     "label_exchange",
     "label_exchanges",
     "largest_remainder",
     "lexical_duplicates",
     "lint",
+    "lint_kind",
     "lint_many",
     "lint_taxonomy",
     "load_gallery",
@@ -221,14 +259,18 @@ __all__ = [
     "parse_anchors",
     "people_digest",
     "rake_weights",
+    "read_back",
+    "read_back_asked",
     "read_records",
     "read_seed_households",
     "read_taxonomy",
     "recipe_from_yaml",
     "recipe_names",
     "resolve",
+    "risk_report",
     "save_people",
     "seed_records",
+    "self_statements",
     "semantic_duplicates",
     "situate",
     "subset_view",
@@ -236,6 +278,7 @@ __all__ = [
     "tell",
     "value_schema",
     "with_quotas",
+    "without_field",
     "write_population",
     "write_statements",
     "write_values",

@@ -367,6 +367,16 @@ def _orders(key: int, lane: int, surnames: tuple[str, ...], given: Mapping[str, 
     return np.argsort(rank, axis=1, kind="stable"), lengths
 
 
+def is_public_name(name: str) -> bool:
+    """Whether a full name is that of a widely known person, as far as our list goes (given names and last surname).
+
+    >>> is_public_name("Louis Armstrong"), is_public_name("Ana Reis")
+    (True, False)
+    """
+    parts = name.split()
+    return len(parts) > 1 and parts[0] in _known_people().get(parts[-1], ())
+
+
 @lru_cache(maxsize=1)
 def _known_people() -> Mapping[str, frozenset[str]]:
     text = shipped("names", "known_people.yaml")

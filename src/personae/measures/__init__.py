@@ -24,6 +24,7 @@ from personae.measures._identity import (
     round_trip_measurements,
     statement_measurements,
 )
+from personae.measures._kinds import kind_measurements, probe_measurements
 from personae.measures._make import Maker, adjusted
 from personae.measures._people_columns import people_columns
 from personae.measures._populations import (
@@ -79,12 +80,14 @@ __all__ = [
     "filled_depth",
     "identity_measurements",
     "intended_against_answered",
+    "kind_measurements",
     "likelihood_identity_measurements",
     "mean_correlation",
     "mean_pairwise",
     "nearest_neighbour_distances",
     "path_drift_measurements",
     "people_columns",
+    "probe_measurements",
     "read_humans",
     "recoverability_measurements",
     "recovery",

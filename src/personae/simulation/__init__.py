@@ -3,6 +3,7 @@
 from personae.simulation._audit import audit_rows, converse_until_clean
 from personae.simulation._dialogue import CLIENT, RESPONDER, Dialogue, converse
 from personae.simulation._guards import Degenerate, Echo, Guard, Identity, Objection
+from personae.simulation._kind_probes import boundary_items, consistency_items
 from personae.simulation._probes import ProbeItem, probe, probe_items
 from personae.simulation._projection import OPENING, Heard, Mode, egocentric, project
 from personae.simulation._records import conversation_rows
@@ -34,6 +35,8 @@ __all__ = [
     "Stuck",
     "TurnCap",
     "audit_rows",
+    "boundary_items",
+    "consistency_items",
     "conversation_rows",
     "converse",
     "converse_until_clean",

@@ -16,7 +16,7 @@ from personae.core import Actor, CapabilityError, Conversation, Persona, ProbeRo
 from personae.models import Capability, Message, OptionScores, ScoreRequest, option_probabilities
 from personae.simulation._projection import Mode, project
 
-Group = Literal["facts", "emotion", "goal", "traits"]
+Group = Literal["facts", "emotion", "goal", "traits", "boundary", "consistency"]
 
 
 @dataclass(frozen=True, slots=True)
