@@ -14,6 +14,7 @@ from personae import __version__
 COMMANDS = (
     ("demo",),
     ("create",),
+    ("lint",),
     ("chat",),
     ("simulate",),
     ("administer",),
@@ -451,3 +452,15 @@ def test_a_bug_is_called_a_bug(personae, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "Traceback" not in said.err
     assert "Traceback" in personae("models", "list", "--debug").err
     assert personae("models", "list", "--json").error["code"] == "unexpected"
+
+
+def test_lint_tells_who_is_wrong_where_and_ends_with_2(personae, tmp_path) -> None:
+    file = tmp_path / "people.jsonl"
+    ada, bo = ('{"names": {"full": "%s"}, "social": {"age": %d}}\n' % who for who in (("Ada Lo", 40), ("Bo", 150)))
+    file.write_text(ada + bo)
+    said = personae("lint", str(file))
+    assert said.code == 2
+    assert f"{file}:2: error age_possible (Bo)" in said.out
+    assert f"{file}:1:" not in said.out
+    file.write_text('{"names": {"full": "Ada Lo"}, "social": {"age": 40}}\n')
+    assert personae("lint", str(file), "--pack", "adult_general").code == 0
