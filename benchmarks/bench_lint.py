@@ -61,9 +61,8 @@ def table(people: int, seed: int) -> None:
         cell = cells[kind]
         r, p = wilson_interval(cell.hit, cell.n), wilson_interval(cell.hit, cell.hit + cell.false)
         share = cell.hit / max(cell.hit + cell.false, 1)
-        print(
-            f"{kind:34}{cell.n:5}{cell.hit / cell.n:8.3f} [{r.low:.3f}, {r.high:.3f}]{share:9.3f} [{p.low:.3f}, {p.high:.3f}]"
-        )
+        found = f"{cell.hit / cell.n:8.3f} [{r.low:.3f}, {r.high:.3f}]"
+        print(f"{kind:34}{cell.n:5}{found}{share:9.3f} [{p.low:.3f}, {p.high:.3f}]")
 
 
 if __name__ == "__main__":

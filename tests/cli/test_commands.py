@@ -14,6 +14,7 @@ from personae import __version__
 COMMANDS = (
     ("demo",),
     ("create",),
+    ("lint",),
     ("chat",),
     ("simulate",),
     ("administer",),
@@ -458,3 +459,16 @@ def test_a_bug_is_called_a_bug(personae, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "Traceback" not in said.err
     assert "Traceback" in personae("models", "list", "--debug").err
     assert personae("models", "list", "--json").error["code"] == "unexpected"
+
+
+def test_lint_tells_who_is_wrong_where_and_ends_with_2(personae, tmp_path) -> None:
+    file = tmp_path / "people.jsonl"
+    people = [{"names": {"full": name}, "social": {"age": age}} for name, age in (("Ada Lo", 40), ("Bo", 150))]
+    ada, bo = (f"{json.dumps(body)}\n" for body in people)
+    file.write_text(ada + bo)
+    said = personae("lint", str(file))
+    assert said.code == 2
+    assert f"{file}:2: error age_possible (Bo)" in said.out
+    assert f"{file}:1:" not in said.out
+    file.write_text(ada)
+    assert personae("lint", str(file), "--pack", "adult_general").code == 0
