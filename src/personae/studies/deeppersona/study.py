@@ -89,7 +89,7 @@ class DeepPersona(Study):
 
     async def _person(self, unit: Unit, bench: Bench) -> Sequence[Row]:
         spec: DeepPersonaSpec = bench.spec
-        person = _crowd(spec, bench.seed)[unit.payload]
+        person = _crowd(spec.model_dump_json(), bench.seed)[unit.payload]
         if spec.writer == "model":
             async with bench.model.session(unit.key):
                 person = await write_values(
@@ -200,7 +200,8 @@ def _budget(spec: DeepPersonaSpec) -> NarrativeBudget:
 
 
 @lru_cache(maxsize=4)
-def _crowd(spec: DeepPersonaSpec, seed: int) -> DeepPeople:
+def _crowd(settings: str, seed: int) -> DeepPeople:
+    spec = DeepPersonaSpec.model_validate_json(settings)
     return DeepPeople(
         Population(spec.recipe, n=spec.people, seed=seed),
         depth=spec.depth,
