@@ -102,7 +102,9 @@ class DeepPersona(Study):
         seed = derive_seed(bench.seed, "choice", unit.payload)
         population = Population(spec.recipe, n=spec.choice_people, seed=seed)
         encoder = open_encoder(spec.encoder)
-        compared = [(s, spec.choice_depth) for s in SAMPLINGS] + [(SAMPLINGS[0], d) for d in DEPTHS]
+        compared: list[tuple[Sampling, int]] = [(s, spec.choice_depth) for s in SAMPLINGS] + [
+            (SAMPLINGS[0], d) for d in DEPTHS
+        ]
         crowds = [
             DeepPeople(population, depth=depth, sampling=sampling, encoder=encoder, budget=None)
             for sampling, depth in dict.fromkeys(compared)
