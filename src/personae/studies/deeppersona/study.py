@@ -37,6 +37,7 @@ from personae.studies.deeppersona.spec import DeepPersonaSpec
 
 CONTROLS: Final = ("no_persona", "country")
 DEEP: Final = "deep"
+MIXED: Final[Sampling] = "5:3:2"
 SAMPLINGS: Final[tuple[Sampling, ...]] = ("5:3:2", "near", "uniform")
 DEPTHS: Final = (10, 50, 100, 200, 300)
 RULES: Final = "Answer the question as yourself, with one of the answers given."
@@ -102,9 +103,8 @@ class DeepPersona(Study):
         seed = derive_seed(bench.seed, "choice", unit.payload)
         population = Population(spec.recipe, n=spec.choice_people, seed=seed)
         encoder = open_encoder(spec.encoder)
-        compared: list[tuple[Sampling, int]] = [(s, spec.choice_depth) for s in SAMPLINGS] + [
-            (SAMPLINGS[0], d) for d in DEPTHS
-        ]
+        compared: list[tuple[Sampling, int]] = [(s, spec.choice_depth) for s in SAMPLINGS]
+        compared.extend((MIXED, depth) for depth in DEPTHS)
         crowds = [
             DeepPeople(population, depth=depth, sampling=sampling, encoder=encoder, budget=None)
             for sampling, depth in dict.fromkeys(compared)
