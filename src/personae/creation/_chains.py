@@ -175,7 +175,8 @@ def found_chains(text: str) -> Iterator[tuple[tuple[str, ...], Special | None, i
         for kind, pattern in _compiled():
             for match in pattern.finditer(sentence):
                 at = span.start + match.start(), span.start + match.end()
-                yield from ((s, c, *at) for s, c in _place(kind, match))
+                for steps, special in _place(kind, match):
+                    yield steps, special, *at
 
 
 def _place(kind: str, match: re.Match[str]) -> Iterator[tuple[tuple[str, ...], Special | None]]:

@@ -130,7 +130,9 @@ class DeepPeople:
         if depth < 1:
             raise InputError(f"depth is {depth!r}, expected at least 1.", hint="The paper uses 200 to 300.")
         self.people: Final = people
-        self.depth, self.sampling, self.tone, self.budget = depth, sampling, tone, budget
+        self.depth, self.budget = depth, budget
+        self.sampling: Sampling = sampling
+        self.tone: Tone | None = tone
         self.tree: Final = tree or load_value_tree()
         self.encoder: Final[Encoder] = encoder or HashEncoder()
         self.anchors: Final = _checked_anchors(anchors or {})

@@ -37,6 +37,7 @@ from personae.studies.deeppersona.spec import DeepPersonaSpec
 
 CONTROLS: Final = ("no_persona", "country")
 DEEP: Final = "deep"
+MIXED: Final[Sampling] = "5:3:2"
 SAMPLINGS: Final[tuple[Sampling, ...]] = ("5:3:2", "near", "uniform")
 DEPTHS: Final = (10, 50, 100, 200, 300)
 RULES: Final = "Answer the question as yourself, with one of the answers given."
@@ -89,7 +90,7 @@ class DeepPersona(Study):
 
     async def _person(self, unit: Unit, bench: Bench) -> Sequence[Row]:
         spec: DeepPersonaSpec = bench.spec
-        person = _crowd(spec, bench.seed)[unit.payload]
+        person = _crowd(spec.model_dump_json(), bench.seed)[unit.payload]
         if spec.writer == "model":
             async with bench.model.session(unit.key):
                 person = await write_values(
@@ -102,7 +103,8 @@ class DeepPersona(Study):
         seed = derive_seed(bench.seed, "choice", unit.payload)
         population = Population(spec.recipe, n=spec.choice_people, seed=seed)
         encoder = open_encoder(spec.encoder)
-        compared = [(s, spec.choice_depth) for s in SAMPLINGS] + [(SAMPLINGS[0], d) for d in DEPTHS]
+        compared: list[tuple[Sampling, int]] = [(s, spec.choice_depth) for s in SAMPLINGS]
+        compared.extend((MIXED, depth) for depth in DEPTHS)
         crowds = [
             DeepPeople(population, depth=depth, sampling=sampling, encoder=encoder, budget=None)
             for sampling, depth in dict.fromkeys(compared)
@@ -200,7 +202,8 @@ def _budget(spec: DeepPersonaSpec) -> NarrativeBudget:
 
 
 @lru_cache(maxsize=4)
-def _crowd(spec: DeepPersonaSpec, seed: int) -> DeepPeople:
+def _crowd(settings: str, seed: int) -> DeepPeople:
+    spec = DeepPersonaSpec.model_validate_json(settings)
     return DeepPeople(
         Population(spec.recipe, n=spec.people, seed=seed),
         depth=spec.depth,
