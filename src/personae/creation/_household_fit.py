@@ -131,13 +131,7 @@ def fit_households(recipe: HouseholdRecipe) -> FittedHouseholds:
     incidence, targets, names = _system(table, controls, mean, recipe.mean_size)
     fit = _weights(recipe.method, incidence, targets, start, names)
     if not fit.converged and fit.worst > AGREEMENT:
-        told = conflicts(incidence[start > 0], targets, names)
-        raise RecipeError(
-            f"the controls of households and people cannot be met together: "
-            f"{told or 'the weights run away from the seed'} (per 1,000 households).",
-            hint="Change these controls, add seed households of other shapes"
-            + (", or use method: raking." if recipe.method == "ipu" and not told else ", or loosen a rule."),
-        )
+        raise _unmet(conflicts(incidence[start > 0], targets, names))
     weights = fit.weights / fit.weights.sum()
     report = HouseholdReport(
         fit.rows, int(keep.sum()), {k: v for k, v in left_out.items() if v}, float(weights @ table.sizes),
@@ -181,6 +175,17 @@ def count_households(
         for name, share, found in zip(c.names, c.shares, c.incidence.T @ counts, strict=True)
     ]
     return HouseholdCounts(counts, homes, people, tuple(rows))
+
+
+def _unmet(told: str) -> RecipeError:
+    if not told:
+        return RecipeError(
+            "the weights of households do not settle, though some would meet the controls.", hint="Use method: raking."
+        )
+    return RecipeError(
+        f"the controls of households and people cannot be met together: {told} (per 1,000 households).",
+        hint="Change these controls, add seed households of other shapes, or loosen a rule.",
+    )
 
 
 # Records --------------------------------------------------------------------------------------------------------------
@@ -295,7 +300,12 @@ def _mean_size(recipe: HouseholdRecipe, table: FittedHouseholds, controls: list[
         parts.append(own[:, used])
         goals.append(c.shares[used] if c.level == "households" else np.zeros(int(used.sum())))
         names += [n for n, u in zip(c.names, used.tolist(), strict=True) if u]
-    fit = rake_weights(np.concatenate(parts, axis=1), np.concatenate(goals), start / start.sum(), names=names)
+    incidence, targets = np.concatenate(parts, axis=1), np.concatenate(goals) * 1000.0
+    fit = rake_weights(incidence, targets, start / start.sum() * 1000.0, names=names)
+    if not fit.converged:
+        told = conflicts(incidence[start > 0], targets, names)
+        if told:
+            raise _unmet(told)
     weights = fit.weights if fit.converged else start
     return float(weights @ table.sizes / weights.sum())
 

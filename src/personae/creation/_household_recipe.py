@@ -210,7 +210,7 @@ class HouseholdRecipe(Frozen):
     def homes(self) -> tuple[SeedHousehold, ...]:
         """All seed households, given and made, with `size` filled in; rules are not yet asked."""
         made = [home for part in self.compositions for home in _composed(self, part)]
-        return tuple(_completed(self, home, k) for k, home in enumerate((*self.seed_households, *made)))
+        return (*(_completed(self, home, k) for k, home in enumerate(self.seed_households)), *made)
 
     @cached_property
     def fitted(self) -> FittedHouseholds:
@@ -366,8 +366,8 @@ def _composed(recipe: HouseholdRecipe, part: Composition) -> Iterator[SeedHouseh
     """The households a composition makes; the same recipe makes the same ones."""
     key = derive_seed(0, part.name, "composition")
     lanes = len(recipe.households) + len(part.members) + MEMBER_LIMIT * 2 * len(recipe.persons)
-    for k in range(part.draws):
-        turn = _Turn(uniforms(key, np.array([k], dtype=np.int64), 0, lanes)[0].tolist())
+    for draws in uniforms(key, np.arange(part.draws, dtype=np.int64), 0, lanes):
+        turn = _Turn(draws.tolist())
         values = {
             name: turn.pick(part.values.get(name, {}), v.labels)
             for name, v in recipe.households.items()
@@ -385,8 +385,12 @@ def _composed(recipe: HouseholdRecipe, part: Composition) -> Iterator[SeedHouseh
                     elif members:
                         own[name] = members[0][name]
                 members.append({"role": slot.role, **own})
-        if members:
-            yield SeedHousehold(values=values, members=tuple(members), weight=part.weight / part.draws)
+        if not members:
+            continue
+        if "size" in recipe.households:
+            values["size"] = _label(recipe.households["size"], str(len(members)), f"composition {part.name!r}, size")
+        # Labels come from the recipe itself, and there are thousands of these: nothing is left to validate.
+        yield SeedHousehold.model_construct(values=values, members=tuple(members), weight=part.weight / part.draws)
 
 
 class _Turn:

@@ -144,7 +144,9 @@ def conflicts(incidence: Floats, targets: Floats, names: Sequence[str]) -> str:
 
     size = len(targets)
     system: Any = hstack([csr_array(incidence.T), eye_array(size), -eye_array(size)]).tocsr()
-    relative = 1 / np.maximum(np.abs(targets), np.abs(targets).max() * 1e-3 + 1e-12)
+    relative = 1 / np.where(
+        targets != 0, np.abs(targets), np.abs(incidence).max(axis=0) * np.abs(targets).max() + 1e-12
+    )
     cost = np.concatenate([np.zeros(len(incidence)), relative, relative])
     answer: Any = linprog(cost, A_eq=system, b_eq=targets, bounds=(0, None), method="highs")
     if not answer.success:
@@ -152,7 +154,8 @@ def conflicts(incidence: Floats, targets: Floats, names: Sequence[str]) -> str:
     slack = answer.x[-2 * size : -size] - answer.x[-size:]
     told = [c for c in np.argsort(-np.abs(slack * relative)).tolist() if abs(slack[c] * relative[c]) > 1e-6]
     return "; ".join(
-        f"{names[c]} {'short' if slack[c] > 0 else 'over'} by {abs(slack[c]):.4g} of {targets[c]:.4g}"
+        f"{names[c]} {'short' if slack[c] > 0 else 'over'} by {abs(slack[c]):.4g}"
+        + (f" of {targets[c]:.4g}" if targets[c] else "")
         for c in told[:_LISTED]
     )
 
