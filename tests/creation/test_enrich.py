@@ -290,7 +290,7 @@ def test_every_column_says_where_it_comes_from() -> None:
     assert kinds["occupation"] == "drawn"
     assert kinds["personal.big_five"] == "traits"
     assert kinds["names"] == "names"
-    assert "BLS" in sources["occupation_group"].source
+    assert "from memory" in sources["occupation_group"].source
     assert all(source.source and source.source != "not stated" for source in sources.values())
     for name in crowd.columns():
         whole = name.split(".")[0] if name.startswith("values.") else name

