@@ -99,8 +99,9 @@ def classify(persona: Persona) -> PersonaKinds:
         scores["demographic"] *= 0.4
     total = sum(scores.values())
     weights: dict[PersonaKind, float] = {k: scores[k] / total if total else 1 / len(KINDS) for k in KINDS}
-    order: list[PersonaKind] = sorted(KINDS, key=lambda k: -weights[k])
-    mix = tuple(k for k in order if weights[k] >= MIX_FROM)
+    order: list[PersonaKind] = list(weights)
+    order.sort(key=lambda k: -weights[k])
+    mix: tuple[PersonaKind, ...] = tuple(k for k in order if weights[k] >= MIX_FROM)
     tied = weights[order[0]] - weights[order[1]] <= _TIE
     return PersonaKinds(
         weights=weights,
