@@ -11,14 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personae.core import InputError
-from personae.text._hashing import Hashes, mix, stream, text_hashes
+from personae.text._banding import Pairs, banded_pairs, bucket_pairs
+from personae.text._hashing import Hashes, stream, text_hashes
+from personae.text._shingles import shingle_bands
 from personae.text._tokens import check_positive, normalise
 
 Signatures = NDArray[np.uint32]
 
 _BITS: Final = 64
-_CHUNK: Final = 1 << 18
-"""Character windows handled at once: 64 bytes each in SimHash."""
+_CHUNK: Final = 1 << 17
+"""Character windows handled at once: their arrays stay near the processor."""
+
+_LANES: Final = np.uint64(0x0101_0101_0101_0101)
 
 _EMPTY: Final = np.iinfo(np.uint32).max
 _PAIR_LIMIT: Final = 20_000_000
@@ -60,11 +64,7 @@ def simhash_many(texts: Sequence[str], n: int = 3) -> Hashes:
     check_positive("n", n)
     signatures = np.zeros(len(texts), dtype=np.uint64)
     for chosen, hashes, starts in _batches(texts, n):
-        bits = np.unpackbits(hashes.astype("<u8").view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
-        sums = np.add.reduceat(bits, starts, axis=0, dtype=np.int64)  # shape (texts, 64)
-        sizes = np.diff(np.append(starts, hashes.size))
-        packed = np.packbits(2 * sums > sizes[:, None], axis=1, bitorder="little")
-        signatures[chosen] = packed.copy().view("<u8").ravel()
+        signatures[chosen] = _majorities(hashes, starts)
     return signatures
 
 
@@ -85,11 +85,32 @@ def simhash_pairs(signatures: Hashes, max_distance: int = 3) -> list[SimHashPair
     if not 0 <= max_distance <= 15:
         raise InputError(f"max_distance {max_distance!r} is not usable, expected 0 to 15 of 64 bits.")
     values = np.asarray(signatures, dtype=np.uint64)
-    keys = [(values >> np.uint64(low)) & np.uint64((1 << width) - 1) for low, width in _bands(max_distance + 1)]
-    pairs = _candidates(keys, values.size)
-    distances = np.bitwise_count(values[pairs[:, 0]] ^ values[pairs[:, 1]]).astype(np.int64)
-    near = distances <= max_distance
-    return [SimHashPair(int(a), int(b), int(d)) for (a, b), d in zip(pairs[near], distances[near], strict=True)]
+    _check_crowds(_simhash_keys(values, max_distance))
+    pairs, distances = simhash_near(values, max_distance)
+    return [SimHashPair(int(a), int(b), int(d)) for (a, b), d in zip(pairs, distances, strict=True)]
+
+
+def simhash_near(signatures: Hashes, max_distance: int = 3) -> tuple[Pairs, NDArray[np.int64]]:
+    """Like `simhash_pairs`, as arrays: pairs sorted by position, shape (pairs, 2), and distances, shape (pairs,).
+
+    Takes any number of equal bands: time grows with the square of the largest group of equal ones, memory does not
+    (except for pairs that are found).
+
+    Raises:
+        InputError: `max_distance` is outside 0..15.
+    """
+    if not 0 <= max_distance <= 15:
+        raise InputError(f"max_distance {max_distance!r} is not usable, expected 0 to 15 of 64 bits.")
+    values = np.asarray(signatures, dtype=np.uint64)
+    pairs, distances = [np.zeros((0, 2), dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    for block in banded_pairs(_simhash_keys(values, max_distance)):
+        found = np.bitwise_count(values[block[:, 0]] ^ values[block[:, 1]]).astype(np.int64)
+        near = found <= max_distance
+        pairs.append(block[near])
+        distances.append(found[near])
+    every, all_distances = np.concatenate(pairs), np.concatenate(distances)
+    order = np.lexsort((every[:, 1], every[:, 0]))
+    return every[order], all_distances[order]
 
 
 class SimHashIndex:
@@ -175,26 +196,17 @@ def minhash_pairs(signatures: Signatures, threshold: float = 0.7, *, bands: int 
     """
     if not 0.0 < threshold <= 1.0:
         raise InputError(f"threshold {threshold!r} is not usable, expected a similarity above 0 and at most 1.")
-    count, columns = signatures.shape
-    check_positive("bands", bands)
-    if columns % bands:
-        raise InputError(f"{bands!r} bands do not divide {columns} columns.", hint="Choose a divisor.")
-    rows = columns // bands
     usable = np.flatnonzero(~_blank(signatures))
-    keys: list[Hashes] = []
-    for band in range(bands):
-        key = np.full(usable.size, np.uint64(band), dtype=np.uint64)
-        for column in range(band * rows, (band + 1) * rows):
-            key = mix(key ^ signatures[usable, column].astype(np.uint64))
-        keys.append(key)
-    pairs = usable[_candidates(keys, usable.size)] if count else np.zeros((0, 2), dtype=np.int64)
+    keys = shingle_bands(signatures[usable], bands)
+    _check_crowds(keys)
     found: list[MinHashPair] = []
-    for low in range(0, len(pairs), 65_536):
-        block = pairs[low : low + 65_536]
-        similar = (signatures[block[:, 0]] == signatures[block[:, 1]]).mean(axis=1)
-        keep = similar >= threshold
-        found += [MinHashPair(int(a), int(b), float(s)) for (a, b), s in zip(block[keep], similar[keep], strict=True)]
-    return found
+    for near in banded_pairs(keys):
+        for low in range(0, len(near), 65_536):
+            block = usable[near[low : low + 65_536]]
+            similar = (signatures[block[:, 0]] == signatures[block[:, 1]]).mean(axis=1)
+            keep = similar >= threshold
+            found += [MinHashPair(int(a), int(b), float(s)) for (a, b), s in zip(block[keep], similar[keep], strict=True)]
+    return sorted(found, key=lambda pair: (pair.first, pair.second))
 
 
 def _bands(count: int) -> list[tuple[int, int]]:
@@ -230,27 +242,34 @@ def _joined(chosen: list[int], parts: list[Hashes]) -> tuple[NDArray[np.int64], 
     return np.array(chosen, dtype=np.int64), np.concatenate(parts), starts.astype(np.int64)
 
 
-def _candidates(keys: Sequence[Hashes], count: int) -> NDArray[np.int64]:
-    """Pairs that agree in at least one key, each once, sorted, shape (pairs, 2)."""
-    codes: list[NDArray[np.int64]] = []
-    total = 0
-    for key in keys:
-        order = np.argsort(key, kind="stable").astype(np.int64)
-        ordered = key[order]
-        edges = np.flatnonzero(np.diff(ordered)) + 1
-        starts = np.concatenate([[0], edges]).astype(np.int64)
-        sizes = np.diff(np.append(starts, count))
-        total += int((sizes * (sizes - 1) // 2).sum())
-        if total > _PAIR_LIMIT:
-            raise InputError(
-                f"{count} signatures give more than {_PAIR_LIMIT} candidate pairs, expected mostly different texts.",
-                hint="Remove exact duplicates first, or ask for a smaller distance.",
-            )
-        for size in np.unique(sizes[sizes > 1]):
-            groups = order[starts[sizes == size][:, None] + np.arange(size)]
-            left, right = np.triu_indices(int(size), k=1)
-            codes.append((groups[:, left] * count + groups[:, right]).ravel())
-    if not codes:
-        return np.zeros((0, 2), dtype=np.int64)
-    unique = np.unique(np.concatenate(codes))
-    return np.stack([unique // count, unique % count], axis=1)
+def _simhash_keys(values: Hashes, max_distance: int) -> Hashes:
+    layout = _bands(max_distance + 1)
+    keys = np.empty((len(layout), values.size), dtype=np.uint64)
+    for band, (low, width) in enumerate(layout):
+        keys[band] = (values >> np.uint64(low)) & np.uint64((1 << width) - 1)
+    return keys
+
+
+def _check_crowds(keys: Hashes) -> None:
+    if bucket_pairs(list(keys)) > _PAIR_LIMIT:
+        raise InputError(
+            f"{keys.shape[1]} signatures give more than {_PAIR_LIMIT} candidate pairs, expected mostly different texts.",
+            hint="Remove exact duplicates first, or ask for a smaller distance.",
+        )
+
+
+def _majorities(hashes: Hashes, starts: NDArray[np.int64]) -> Hashes:
+    """64 majority votes per text, ties 0. Eight 8-bit counters share a word, for at most 255 hashes at a time."""
+    sizes = np.diff(np.append(starts, hashes.size))
+    pieces = -(-sizes // 255)
+    owner = np.repeat(np.arange(starts.size), pieces)
+    within = np.arange(owner.size) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    places = starts[owner] + 255 * within
+    heads = np.cumsum(pieces) - pieces
+    sums = np.empty((starts.size, 8, 8), dtype=np.int64)  # text, byte, bit of the byte
+    for bit in range(8):
+        lanes = np.add.reduceat((hashes >> np.uint64(bit)) & _LANES, places)
+        counts = lanes.astype("<u8").view(np.uint8).reshape(-1, 8)
+        sums[:, :, bit] = np.add.reduceat(counts, heads, axis=0, dtype=np.int64)
+    votes = (2 * sums > sizes[:, None, None]).reshape(-1, 64)
+    return np.packbits(votes, axis=1, bitorder="little").view("<u8").ravel().astype(np.uint64)
