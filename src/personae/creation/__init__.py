@@ -10,8 +10,10 @@ from personae.creation._craft import (
     craft_messages,
     fallback_counts,
 )
+from personae.creation._dedup import DuplicateReport, LexicalRule, lexical_duplicates, losers, semantic_duplicates
 from personae.creation._domains import Customer, Medication, Patient, Stages, Student, StudentLevels
 from personae.creation._fit import FitReport, FittedTable
+from personae.creation._gate import Gate, GateAnswer, Resolved, resolve
 from personae.creation._load import load_recipe, recipe_names
 from personae.creation._match import Match
 from personae.creation._names import NameBook, NamesSpec, PersonName
@@ -42,8 +44,12 @@ __all__ = [
     "Crafted",
     "Customer",
     "Distinct",
+    "DuplicateReport",
     "FitReport",
     "FittedTable",
+    "Gate",
+    "GateAnswer",
+    "LexicalRule",
     "Margin",
     "Match",
     "Medication",
@@ -57,6 +63,7 @@ __all__ = [
     "Reading",
     "Recipe",
     "RejectionReport",
+    "Resolved",
     "Rule",
     "RulePack",
     "Schema",
@@ -79,14 +86,18 @@ __all__ = [
     "create_people",
     "fallback_counts",
     "largest_remainder",
+    "lexical_duplicates",
     "load_gallery",
     "load_pack",
     "load_people",
     "load_recipe",
     "load_schema",
+    "losers",
     "pack_names",
     "recipe_names",
+    "resolve",
     "save_people",
+    "semantic_duplicates",
     "situate",
     "swapped_trait_twins",
     "write_population",

@@ -6,6 +6,7 @@ hold any code point, lone surrogates included.
 
 from __future__ import annotations
 
+from personae.text._banding import BandCounts, banded_pairs
 from personae.text._closing import CueKind, CueMatch, closing_cue
 from personae.text._closing_data import ClosingItem, CueEvaluation, evaluate_closing_cues, load_closing_cues
 from personae.text._contacts import ContactKind, ContactSpan, Redaction, find_contacts, passes_iban, passes_luhn, redact
@@ -22,6 +23,7 @@ from personae.text._neighbours import (
     minhash_pairs,
     simhash,
     simhash_many,
+    simhash_near,
     simhash_pairs,
 )
 from personae.text._overlap import (
@@ -41,12 +43,23 @@ from personae.text._overlap import (
 from personae.text._refusals import Refusal, RefusalKind, machine_remark, refusal, reply_refusal
 from personae.text._retrieval import BM25, tfidf_similarity
 from personae.text._roles import Role, RoleSwap, SwapKind, role_swap
+from personae.text._shingles import (
+    ShingleCounts,
+    Shingles,
+    join_shingles,
+    pair_jaccard,
+    shingle_bands,
+    shingle_batches,
+    shingle_minhash,
+    shingle_sets,
+)
 from personae.text._style import STYLE_FEATURES, cosine, standardise, style_vector
 from personae.text._tokens import TextSpan, char_ngrams, ngrams, normalise, sentence_spans, sentences, word_spans, words
 
 __all__ = [
     "BM25",
     "STYLE_FEATURES",
+    "BandCounts",
     "ClosingItem",
     "ContactKind",
     "ContactSpan",
@@ -62,6 +75,8 @@ __all__ = [
     "RefusalKind",
     "Role",
     "RoleSwap",
+    "ShingleCounts",
+    "Shingles",
     "SimHashIndex",
     "SimHashPair",
     "StuckReason",
@@ -69,6 +84,7 @@ __all__ = [
     "TextScore",
     "TextSpan",
     "ai_identity_leak",
+    "banded_pairs",
     "char_ngrams",
     "closing_cue",
     "compression_ratio",
@@ -86,6 +102,7 @@ __all__ = [
     "is_stuck",
     "jaccard",
     "jaccard_estimate",
+    "join_shingles",
     "load_closing_cues",
     "longest_common_substring",
     "longest_common_substring_ratio",
@@ -95,6 +112,7 @@ __all__ = [
     "near_identical",
     "ngrams",
     "normalise",
+    "pair_jaccard",
     "passes_iban",
     "passes_luhn",
     "prompt_leak",
@@ -105,8 +123,13 @@ __all__ = [
     "self_repetition",
     "sentence_spans",
     "sentences",
+    "shingle_bands",
+    "shingle_batches",
+    "shingle_minhash",
+    "shingle_sets",
     "simhash",
     "simhash_many",
+    "simhash_near",
     "simhash_pairs",
     "standardise",
     "style_vector",

@@ -205,7 +205,9 @@ def minhash_pairs(signatures: Signatures, threshold: float = 0.7, *, bands: int 
             block = usable[near[low : low + 65_536]]
             similar = (signatures[block[:, 0]] == signatures[block[:, 1]]).mean(axis=1)
             keep = similar >= threshold
-            found += [MinHashPair(int(a), int(b), float(s)) for (a, b), s in zip(block[keep], similar[keep], strict=True)]
+            found += [
+                MinHashPair(int(a), int(b), float(s)) for (a, b), s in zip(block[keep], similar[keep], strict=True)
+            ]
     return sorted(found, key=lambda pair: (pair.first, pair.second))
 
 

@@ -56,18 +56,17 @@ class Shingles:
         places = np.arange(edges[-1]) + np.repeat(self.edges[rows] - edges[:-1], sizes)
         return Shingles(self.hashes[places], edges, self.wholes[rows])
 
-    def without(self, counts: ShingleCounts, most: float) -> Shingles:
-        """Without the shingles that stand in more than the share `most` of the texts of `counts`.
+    def without(self, banned: NDArray[np.bool_]) -> Shingles:
+        """Without the shingles that `ShingleCounts.frequent` names.
 
-        A text of nothing else keeps all of its own: it would have nothing to be compared by.
+        A text that would lose more than half of its shingles keeps them all: it is boilerplate itself, or a copy made
+        so often that its own words became frequent.
         """
-        if not counts.texts or not len(self):
-            return self
-        keep = counts.of(self.hashes) <= max(1.0, most * counts.texts)
+        keep = ~banned[self.hashes & np.uint32(_TABLE - 1)]
         sizes = np.diff(self.edges)
         owner = np.repeat(np.arange(len(self)), sizes)
         left = np.bincount(owner[keep], minlength=len(self))
-        keep |= (left == 0)[owner]
+        keep |= (2 * left < sizes)[owner]
         kept = np.bincount(owner[keep], minlength=len(self))
         return Shingles(self.hashes[keep], np.concatenate([[0], np.cumsum(kept)]).astype(np.int64), self.wholes)
 
@@ -88,9 +87,9 @@ class ShingleCounts:
         places, times = np.unique(sets.hashes & np.uint32(_TABLE - 1), return_counts=True)
         self.table[places] += times.astype(np.uint32)
 
-    def of(self, hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
-        """Counts, same shape."""
-        return self.table[hashes & np.uint32(_TABLE - 1)]
+    def frequent(self, share: float, *, at_least: int = 20) -> NDArray[np.bool_]:
+        """Which counters stand above `share` of the texts (and above `at_least` texts), for `Shingles.without`."""
+        return self.table > max(float(at_least), share * self.texts)
 
 
 class _WordHashes(dict[str, int]):
@@ -142,9 +141,7 @@ def join_shingles(parts: Sequence[Shingles]) -> Shingles:
     )
 
 
-def shingle_minhash(
-    sets: Shingles, permutations: int = 64, *, seed: int = 0
-) -> NDArray[np.uint32]:
+def shingle_minhash(sets: Shingles, permutations: int = 64, *, seed: int = 0) -> NDArray[np.uint32]:
     """MinHash of the sets, shape (texts, permutations); the share of equal columns estimates Jaccard similarity.
 
     A set without shingles gets the largest value throughout: `shingle_bands` never pairs it.
