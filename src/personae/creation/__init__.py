@@ -1,5 +1,6 @@
 """Making people: recipes, exact quotas, rules, traits, names, schema sampling, crafting, and people in files."""
 
+from personae.creation._bulk import CheckRecord, RecordsFolder, RecordsReport, check_table, write_records
 from personae.creation._compare import Compare
 from personae.creation._craft import (
     Crafted,
@@ -19,6 +20,7 @@ from personae.creation._match import Match
 from personae.creation._names import NameBook, NamesSpec, PersonName
 from personae.creation._packs import Anchor, Reading, RulePack, Vocabulary, load_pack, pack_names
 from personae.creation._people import load_gallery, load_people, save_people, write_population
+from personae.creation._phrases import Coded, PhraseGrammar, load_phrases, phrase_names
 from personae.creation._population import Population, PopulationFit, create_people
 from personae.creation._quota import CountTable, largest_remainder
 from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Variable
@@ -32,10 +34,14 @@ from personae.creation._schema import (
     load_schema,
 )
 from personae.creation._situate import situate
+from personae.creation._students import PARAGRAPHS, StudentSource, record_rows, student_persona, student_slots
 from personae.creation._traits import TraitModel, swapped_trait_twins
 
 __all__ = [
+    "PARAGRAPHS",
     "Anchor",
+    "CheckRecord",
+    "Coded",
     "Compare",
     "Conditional",
     "Count",
@@ -58,10 +64,13 @@ __all__ = [
     "PairRejection",
     "Patient",
     "PersonName",
+    "PhraseGrammar",
     "Population",
     "PopulationFit",
     "Reading",
     "Recipe",
+    "RecordsFolder",
+    "RecordsReport",
     "RejectionReport",
     "Resolved",
     "Rule",
@@ -73,12 +82,14 @@ __all__ = [
     "Stages",
     "Student",
     "StudentLevels",
+    "StudentSource",
     "TraitModel",
     "Variable",
     "Violation",
     "Vocabulary",
     "check_fields",
     "check_persona",
+    "check_table",
     "craft",
     "craft_description",
     "craft_faults",
@@ -90,15 +101,21 @@ __all__ = [
     "load_gallery",
     "load_pack",
     "load_people",
+    "load_phrases",
     "load_recipe",
     "load_schema",
     "losers",
     "pack_names",
+    "phrase_names",
     "recipe_names",
+    "record_rows",
     "resolve",
     "save_people",
     "semantic_duplicates",
     "situate",
+    "student_persona",
+    "student_slots",
     "swapped_trait_twins",
     "write_population",
+    "write_records",
 ]

@@ -375,6 +375,7 @@ def _listed(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, (list, tuple)) else (value,)
 
 
+@lru_cache(maxsize=4096)
 def _spelt(found: str, scale: tuple[str, ...]) -> str:
     """The word of a scale that a text means."""
     bare = re.sub(r"[\s-]+", " ", found).casefold()

@@ -258,7 +258,9 @@ class PhraseGrammar:
 
     def _count(self, symbol: _Symbol) -> int:
         def of(texts: tuple[_Text, ...]) -> int:
-            return sum(prod(self._count(self._symbols[p.name]) for p in t.parts if p.name in self._symbols) for t in texts)
+            return sum(
+                prod(self._count(self._symbols[p.name]) for p in t.parts if p.name in self._symbols) for t in texts
+            )
 
         return min(of(texts) for texts in symbol.cases.values())
 

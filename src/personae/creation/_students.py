@@ -38,8 +38,48 @@ _DAYS: Final = 2
 _RISKS: Final = ("health_depression", "health_anxiety")
 
 _SURNAMES: Final = tuple(
-    "li3 wang2 zhang1 liu2 chen2 yang2 zhao4 huang2 zhou1 wu2 xu2 sun1 hu2 zhu1 gao1 lin2 he2 guo1 ma3 luo2 liang2 "
-    "song4 zheng4 xie4 han2 tang2 feng2 yu2 dong3 xiao1 cheng2 cao2 yuan2 deng4 fu4 shen3 zeng1 peng2 lu3 su1".split()
+    [
+        "li3",
+        "wang2",
+        "zhang1",
+        "liu2",
+        "chen2",
+        "yang2",
+        "zhao4",
+        "huang2",
+        "zhou1",
+        "wu2",
+        "xu2",
+        "sun1",
+        "hu2",
+        "zhu1",
+        "gao1",
+        "lin2",
+        "he2",
+        "guo1",
+        "ma3",
+        "luo2",
+        "liang2",
+        "song4",
+        "zheng4",
+        "xie4",
+        "han2",
+        "tang2",
+        "feng2",
+        "yu2",
+        "dong3",
+        "xiao1",
+        "cheng2",
+        "cao2",
+        "yuan2",
+        "deng4",
+        "fu4",
+        "shen3",
+        "zeng1",
+        "peng2",
+        "lu3",
+        "su1",
+    ]
 )
 _GIVEN: Final = {
     "female": "mei3 lan2 xue3 ting2 yan4 fang1 jing4 na4 li4 hua2 juan1 qing2 yue4 ying1 xia2 dan1 rui3 ning2 yi2 shu1 "
@@ -218,9 +258,7 @@ class StudentSource:
 
     # How students are made -------------------------------------------------------------------------------------------
 
-    def _blocks(
-        self, k: Indexes, attempts: Indexes | int
-    ) -> tuple[dict[str, Any], dict[str, Any], Indexes, Indexes]:
+    def _blocks(self, k: Indexes, attempts: Indexes | int) -> tuple[dict[str, Any], dict[str, Any], Indexes, Indexes]:
         attempt_of = np.broadcast_to(np.asarray(attempts, dtype=np.int64), k.shape)
         slot = self.slot_codes(k)
         levels = self._levels(k, attempt_of, slot)
@@ -349,15 +387,11 @@ class StudentSource:
             names[row] = f"{family[:-1].capitalize()} {(first[:-1] + ('' if brief else second[:-1])).capitalize()}"
         return names, handles
 
-    def _subjects(
-        self, u: Floats, cluster: Coded, grade: Indexes
-    ) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+    def _subjects(self, u: Floats, cluster: Coded, grade: Indexes) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
         """One to three strong subjects of the cluster, one or two weak ones of two others."""
         size = len(cluster.words)
         upper = (grade >= 7).astype(np.int64)
-        strong_sets = [
-            [_triples(_SUBJECTS[word, band]) for word in cluster.words] for band in ("lower", "upper")
-        ]
+        strong_sets = [[_triples(_SUBJECTS[word, band]) for word in cluster.words] for band in ("lower", "upper")]
         strong, weak = np.empty(len(u), dtype=object), np.empty(len(u), dtype=object)
         other = (cluster.codes + 1 + (u[:, 2] * (size - 1)).astype(np.int64)) % size
         third = (cluster.codes + 1 + (u[:, 3] * (size - 1)).astype(np.int64)) % size
@@ -395,6 +429,7 @@ def record_rows(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def student_persona(record: Mapping[str, Any], *, recipe: str | None = None, seed: int | None = None) -> Persona:
     """A record as a Persona: name, age and sex in the typed core, the rest under `ext.student`."""
+
     def level(prefix: str) -> dict[str, str]:
         return {f.removeprefix(prefix): v for f, v in record.items() if f.startswith(prefix) and v is not None}
 
