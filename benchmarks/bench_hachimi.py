@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from personae.creation import LexicalRule, RecordsFolder, StudentSource
+from personae.creation import RecordsFolder, StudentSource
 
 
 def spent() -> float:
@@ -36,7 +36,7 @@ def sharded(verb: str, args: argparse.Namespace, folder: Path) -> None:
     """Run `verb` in one process a shard."""
     command = [sys.executable, __file__, str(args.n), "--seed", str(args.seed), "--out", str(folder)]
     runs = [subprocess.Popen([*command, "--only", verb, "--shard", f"{s}/{args.shards}"]) for s in range(args.shards)]
-    if any([run.wait() for run in runs]):
+    if max(run.wait() for run in runs):
         sys.exit("a shard failed")
 
 
@@ -54,7 +54,7 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.out or Path(scratch) / "records"
-        corpus = RecordsFolder(StudentSource(args.n, args.seed), folder, args.part_rows, LexicalRule())
+        corpus = RecordsFolder(StudentSource(args.n, args.seed), folder, args.part_rows)
         if args.only:
             which, of = map(int, args.shard.split("/"))
             getattr(corpus, args.only)(shard=(which, of))

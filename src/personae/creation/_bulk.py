@@ -17,6 +17,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -26,7 +27,6 @@ from pydantic import Field
 from personae.core import CorruptRunError, FitRow, Frozen, InputError, naming_errors, replace_file
 from personae.creation._dedup import LexicalRule, lexical_duplicates
 from personae.creation._draws import Indexes
-from personae.creation._gate import resolve
 from personae.creation._phrases import Coded
 from personae.creation._students import PARAGRAPHS, StudentSource
 
@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger(__name__)
 _SHORT: Final = {"attempt": "int16", "age": "int8", "grade": "int8", "target_grade": "int8"}
 _WIDE: Final = 2**256
+BULK_RULE: Final = LexicalRule(threshold=0.5, permutations=192, bands=32)
+"""Near-copies of long records. Texts of one grammar share a tenth to a fifth of their word pairs by chance; six columns
+a band keep those from being compared, and see a pair of similarity .7 with probability .98."""
+_ATTEMPTS: Final = 20
+_BLOCK: Final = 10_000
 T = TypeVar("T", bound=Frozen)
 
 
@@ -117,7 +122,7 @@ class RecordsFolder:
     source: StudentSource
     folder: Path
     part_rows: int = 20_000
-    rule: LexicalRule | None = LexicalRule()
+    rule: LexicalRule | None = BULK_RULE
 
     def __post_init__(self) -> None:
         if self.part_rows < 1:
@@ -141,16 +146,8 @@ class RecordsFolder:
             if found.rule != rule:
                 raise InputError(f"{head}: made under another gate rule.", hint="Give another folder.")
             return self._attempts(body)
-        if self.rule is None:
-            attempts, record = np.zeros(self.source.n, dtype=np.int64), GateRecord(source=self.source.hash, rule=rule)
-        else:
-            made = resolve(self.source.texts, self.source.n, self.rule)
-            attempts = made.attempts
-            record = GateRecord(
-                source=self.source.hash, rule=rule, redrawn=made.redrawn, exhausted=tuple(made.exhausted.tolist())
-            )
-        from io import BytesIO
-
+        attempts, redrawn, gone = self._resolve()
+        record = GateRecord(source=self.source.hash, rule=rule, redrawn=redrawn, exhausted=tuple(gone.tolist()))
         buffer = BytesIO()
         np.save(buffer, attempts.astype(np.int16), allow_pickle=False)
         replace_file(body, [buffer.getvalue()])
@@ -291,6 +288,25 @@ class RecordsFolder:
         replace_file(self._path(part, ending="json"), [record.model_dump_json().encode()])
         _log.info("part %d: %d rows", part, table.num_rows)
 
+    def _resolve(self) -> tuple[Indexes, tuple[int, ...], Indexes]:
+        """(attempts, how many were drawn again in each round, who was given up)."""
+        attempts, redrawn = np.zeros(self.source.n, dtype=np.int64), list[int]()
+        lost = np.zeros(0, dtype=np.int64)
+        if self.rule is None:
+            return attempts, (), lost
+        for _ in range(_ATTEMPTS):
+            lost = lexical_duplicates(self._drawn(attempts), self.rule).losers
+            if not len(lost):
+                return attempts, tuple(redrawn), lost
+            redrawn.append(len(lost))
+            attempts[lost] += 1
+        return attempts, tuple(redrawn), lexical_duplicates(self._drawn(attempts), self.rule).losers
+
+    def _drawn(self, attempts: Indexes) -> Iterator[str]:
+        for low in range(0, self.source.n, _BLOCK):
+            k = np.arange(low, min(low + _BLOCK, self.source.n), dtype=np.int64)
+            yield from self.source.texts(k, attempts[k])
+
     def _write_failures(self, record: GateRecord, attempts: Indexes) -> None:
         gone = np.array(record.exhausted, dtype=np.int64)
         if not len(gone):
@@ -331,7 +347,7 @@ def write_records(
         InputError: the folder holds another corpus.
         DiskFullError: nothing more can be written; what is there stays.
     """
-    corpus = RecordsFolder(source, Path(folder), part_rows, (rule or LexicalRule()) if dedup else None)
+    corpus = RecordsFolder(source, Path(folder), part_rows, (rule or BULK_RULE) if dedup else None)
     corpus.write(shard=shard)
     corpus.check(shard=shard)
     return corpus.report()

@@ -37,55 +37,15 @@ _TRIES: Final = 2000
 _DAYS: Final = 2
 _RISKS: Final = ("health_depression", "health_anxiety")
 
-_SURNAMES: Final = tuple(
-    [
-        "li3",
-        "wang2",
-        "zhang1",
-        "liu2",
-        "chen2",
-        "yang2",
-        "zhao4",
-        "huang2",
-        "zhou1",
-        "wu2",
-        "xu2",
-        "sun1",
-        "hu2",
-        "zhu1",
-        "gao1",
-        "lin2",
-        "he2",
-        "guo1",
-        "ma3",
-        "luo2",
-        "liang2",
-        "song4",
-        "zheng4",
-        "xie4",
-        "han2",
-        "tang2",
-        "feng2",
-        "yu2",
-        "dong3",
-        "xiao1",
-        "cheng2",
-        "cao2",
-        "yuan2",
-        "deng4",
-        "fu4",
-        "shen3",
-        "zeng1",
-        "peng2",
-        "lu3",
-        "su1",
-    ]
+_SURNAMES: Final = (
+    "li3 wang2 zhang1 liu2 chen2 yang2 zhao4 huang2 zhou1 wu2 xu2 sun1 hu2 zhu1 gao1 lin2 he2 guo1 ma3 luo2 "
+    "liang2 song4 zheng4 xie4 han2 tang2 feng2 yu2 dong3 xiao1 cheng2 cao2 yuan2 deng4 fu4 shen3 zeng1 peng2 lu3 su1"
 )
 _GIVEN: Final = {
-    "female": "mei3 lan2 xue3 ting2 yan4 fang1 jing4 na4 li4 hua2 juan1 qing2 yue4 ying1 xia2 dan1 rui3 ning2 yi2 shu1 "
-    "xin1 jia1 wen2 ke3 ya3 lu4 yun2 qian4 min3 han2 zhen1 ran3",
-    "male": "wei3 qiang2 jun1 jie2 tao1 ming2 chao1 lei3 peng2 hao4 bo1 gang1 yong3 bin1 long2 jian4 feng1 kai3 yu3 zhi4 "
-    "hai3 rui4 ze2 xuan1 cheng2 yi4 shan1 lin2 bao3 tian1 kang1 ning2",
+    "female": "mei3 lan2 xue3 ting2 yan4 fang1 jing4 na4 li4 hua2 juan1 qing2 yue4 ying1 xia2 dan1 rui3 ning2 yi2 "
+    "shu1 xin1 jia1 wen2 ke3 ya3 lu4 yun2 qian4 min3 han2 zhen1 ran3",
+    "male": "wei3 qiang2 jun1 jie2 tao1 ming2 chao1 lei3 peng2 hao4 bo1 gang1 yong3 bin1 long2 jian4 feng1 kai3 yu3 "
+    "zhi4 hai3 rui4 ze2 xuan1 cheng2 yi4 shan1 lin2 bao3 tian1 kang1 ning2",
 }
 _SUBJECTS: Final = {
     ("science", "lower"): ("mathematics", "science", "computing", "technology"),
@@ -372,7 +332,7 @@ class StudentSource:
 
     def _called(self, u: Floats, female: NDArray[np.bool_]) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
         """Invented names in pinyin, and handles with tone digits."""
-        surname = np.array(_SURNAMES, dtype=object)[(u[:, 0] * len(_SURNAMES)).astype(np.int64)]
+        surname = np.array(_SURNAMES.split(), dtype=object)[(u[:, 0] * len(_SURNAMES.split())).astype(np.int64)]
         given: list[NDArray[np.object_]] = []
         for lane in (1, 2):
             tables = [np.array(_GIVEN[s].split(), dtype=object) for s in ("male", "female")]
@@ -476,3 +436,77 @@ def _first_of(mask: NDArray[np.bool_], u: Floats) -> Indexes:
     """One of the places where each row of `mask` is true, drawn by `u`."""
     wanted = (u * mask.sum(axis=1)).astype(np.int64) + 1
     return np.argmax(mask.cumsum(axis=1) >= wanted[:, None], axis=1)
+
+
+def student_schemas(*, guided: bool = False) -> dict[str, dict[str, Any]]:
+    """JSON schema of every field that an owner of the student pack writes.
+
+    Levels are not among them: as in the paper they are read from the paragraphs (see `read_levels`).
+
+    Args:
+        guided: give the paragraphs patterns that hold the frame the rules ask for (dimension beside level word,
+            overview, radar, risk slots), for engines that decode under a schema.
+    """
+    pack = load_pack("student")
+    text = {"type": "string", "minLength": 2, "maxLength": 40}
+    subjects = {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 3,
+        "items": {"type": "string", "minLength": 3, "maxLength": 24},
+    }
+    paragraph = {"type": "string", "minLength": 80, "maxLength": 1200}
+    out: dict[str, dict[str, Any]] = {
+        "name": text,
+        "handle": {"type": "string", "pattern": "^[a-z]{1,6}[1-5]_[a-z]{1,6}[1-5]([a-z]{1,6}[1-5])?$"},
+        "age": {"type": "integer", "minimum": 5, "maximum": 19},
+        "sex": {"enum": list(pack.vocab["sex"].words)},
+        "grade": {"type": "integer", "minimum": 1, "maximum": 12},
+        "piaget": {"enum": ["concrete operational", "formal operational"]},
+        "erikson": {"enum": ["industry vs inferiority", "identity vs role confusion"]},
+        "kohlberg": {"enum": ["pre-conventional", "conventional", "post-conventional"]},
+        "strong_subjects": subjects,
+        "weak_subjects": subjects,
+        "academic_level": {"enum": list(pack.vocab["academic"].words)},
+        "personality": {"type": "string", "minLength": 80, "maxLength": 500},
+        "values": paragraph,
+        "social_relations": {"type": "string", "minLength": SOCIAL_CHARS[0], "maxLength": SOCIAL_CHARS[1]},
+        "creativity": paragraph,
+        "mental_health": paragraph,
+    }
+    if guided:
+        for name, pattern in _patterns(pack).items():
+            out[name] = {"type": "string", "pattern": pattern}
+    return out
+
+
+def _patterns(pack: RulePack) -> dict[str, str]:
+    """Frames of the three paragraphs that say levels."""
+    level = "(" + "|".join(pack.vocab["level"].words) + ")"
+    free = "[a-z][a-z ,']{18,70}"
+    dims = ("Moral cultivation", "Body-mind health", "Rule-of-law awareness", "Social responsibility",
+            "Political identity", "Cultural literacy", "Sense of family")  # fmt: skip
+    skills = tuple(word.capitalize() for word in _NAMES_OF.values())
+    traits = "(" + "|".join(pack.groups["mental_traits"][:24]) + ")"
+    return {
+        "values": "^" + " ".join(f"{d} is {level}: {free}\\." for d in dims) + "$",
+        "creativity": f"^Overall, {free}\\. "
+        + " ".join(f"{d} is {level}: {free}\\." for d in skills)
+        + f" The radar summary: {free}\\.$",
+        "mental_health": f"^Overall, (she|he) is {traits} and {traits}\\. The overall state is {level} and happiness "
+        f"is {level}\\. Depression risk is {level} and anxiety risk is {level}(; there are no significant symptoms|; "
+        f"there is a tendency to {free}, with support from {free})\\. The background: {free}\\. To cope, (she|he) {free}\\.$",
+    }
+
+
+def read_levels(draft: Mapping[str, Any]) -> dict[str, Any]:
+    """A draft with the levels that its paragraphs say, where it does not give them itself."""
+    pack = load_pack("student")
+    out = dict(draft)
+    read = pack.values(draft)
+    for rule in pack.rules:
+        for compare in rule.compare if rule.code.startswith("text_") else ():
+            level, said = compare.fields
+            if out.get(level) is None:
+                out[level] = read.get(said)
+    return out
