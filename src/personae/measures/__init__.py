@@ -1,10 +1,18 @@
 """Evidence tables in, Measurements out."""
 
 from personae.measures._answers import answers_by_person
+from personae.measures._cohorts import HSB82, Answers, Codebook, cohort_measurements, read_humans
 from personae.measures._dialogue import Talk, dialogue_measurements, echo_copy, echo_test, talk_metrics, talks
 from personae.measures._drift import Encode, drift_measurements, path_drift_measurements
 from personae.measures._make import Maker, adjusted
 from personae.measures._quality import audit_measurements, closing_rule_measurements, rejection_measurement
+from personae.measures._records import (
+    POLARITY,
+    composition_measurements,
+    corpus_measurements,
+    quota_measurements,
+    record_measurements,
+)
 from personae.measures._recoverability import recoverability_measurements
 from personae.measures._traits import (
     TraitTable,
@@ -18,6 +26,10 @@ from personae.measures._traits import (
 )
 
 __all__ = [
+    "HSB82",
+    "POLARITY",
+    "Answers",
+    "Codebook",
     "Encode",
     "Maker",
     "Talk",
@@ -26,6 +38,9 @@ __all__ = [
     "answers_by_person",
     "audit_measurements",
     "closing_rule_measurements",
+    "cohort_measurements",
+    "composition_measurements",
+    "corpus_measurements",
     "dialogue_measurements",
     "domain_correlations",
     "drift_measurements",
@@ -34,6 +49,9 @@ __all__ = [
     "intended_against_answered",
     "mean_correlation",
     "path_drift_measurements",
+    "quota_measurements",
+    "read_humans",
+    "record_measurements",
     "recoverability_measurements",
     "recovery",
     "recovery_test",

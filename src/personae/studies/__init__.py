@@ -7,7 +7,7 @@ from personae.studies._preview import Previewed, StagePreview, preview_study
 
 # isort: split
 # Built-in studies come last: they import what stands above, like any study outside.
-from personae.studies import demo, spasm
+from personae.studies import demo, hachimi, spasm
 
 __all__ = [
     "Bench",
@@ -25,6 +25,7 @@ __all__ = [
     "demo",
     "describe",
     "export_folder",
+    "hachimi",
     "opening_sections",
     "overview",
     "plan_of",
