@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # tests here share `checks`
 VILLAGE = Path(__file__).parents[2] / "examples" / "recipes" / "village.yaml"
 SETTINGS: dict[str, dict[str, Any]] = {
     "demo": {"people": 8, "turns": 4, "talkers": 3, "recipe": str(VILLAGE)},
+    "hachimi": {"people": 24},
     "spasm": {"people": 4, "conversations": 2, "utterances": 6, "encoder": "hash"},
 }
 
@@ -63,6 +64,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Told:
 def spasm(tmp_path_factory: pytest.TempPathFactory) -> Told:
     """A spasm run on the statistical fake."""
     return go("spasm", tmp_path_factory.mktemp("spasm") / "run")
+
+
+@pytest.fixture(scope="session")
+def hachimi(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """A hachimi run with the grammar: no model."""
+    return go("hachimi", tmp_path_factory.mktemp("hachimi") / "run")
 
 
 @pytest.fixture

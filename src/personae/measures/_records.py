@@ -161,7 +161,7 @@ def composition_measurements(
     if filled:
         out.append(
             make.estimate(
-                "compose.filled", "Slots with an accepted draft", proportion_interval([float(v) for v in filled.values()]),
+                "compose.filled", "Slots with an accepted draft", proportion_interval([*map(float, filled.values())]),
                 unit="share", direction="higher is better", method="share of slots after all attempts",
             )
         )  # fmt: skip
@@ -193,7 +193,8 @@ def composition_measurements(
         tokens[d.k, d.attempt] += d.tokens
     out.append(
         make.estimate(
-            "compose.tokens", "Generated tokens of a draft", mean_interval(list(tokens.values()), [k for k, _ in tokens]),
+            "compose.tokens", "Generated tokens of a draft",
+            mean_interval(list(tokens.values()), [k for k, _ in tokens]),
             unit="tokens", method="mean over drafts, clustered by slot",
             note=f"{sum(len(d.refused) for d in drafts)} keys of other owners refused",
         )
