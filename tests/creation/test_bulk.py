@@ -10,7 +10,7 @@ import pytest
 
 from personae.core import InputError
 from personae.creation import (
-    BULK_RULE,
+    LexicalRule,
     RecordsFolder,
     StudentSource,
     check_table,
@@ -108,8 +108,9 @@ def poor() -> PhraseGrammar:
 def test_without_variety_copies_appear_and_the_gate_takes_them_out(tmp_path: Path) -> None:
     small = StudentSource(60, 3, grammar=poor())
     assert write_records(small, tmp_path / "loose", part_rows=30, dedup=False).redrawn == ()
-    assert len(lexical_duplicates(small.texts(np.arange(60)), BULK_RULE).pairs) > 0
-    report = write_records(small, tmp_path / "gated", part_rows=30)
+    every = LexicalRule(threshold=0.5, permutations=192, bands=48, frequent=1)
+    assert len(lexical_duplicates(small.texts(np.arange(60)), every).pairs) > 0
+    report = write_records(small, tmp_path / "gated", part_rows=30, rule=every)
     assert sum(report.redrawn) > 0
     kept = 60 - len(report.exhausted)
     assert report.rows == kept

@@ -384,7 +384,7 @@ def to_arrow(columns: Mapping[str, Any]) -> pa.Table:
     arrays: dict[str, Any] = {}
     for name, column in columns.items():
         if isinstance(column, Coded):
-            codes = pa.array(column.codes.astype(np.int8))
+            codes: Any = pa.array(column.codes.astype(np.int8))
             arrays[name] = pa.DictionaryArray.from_arrays(codes, pa.array(list(column.words)))
         elif name in _SHORT:
             arrays[name] = pa.array(np.asarray(column).astype(_SHORT[name]))

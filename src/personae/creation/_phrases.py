@@ -125,6 +125,10 @@ class PhraseGrammar:
         for symbol in (*self._symbols.values(), *self._plans.values()):
             self._measure(symbol, ())
 
+    def symbol(self, name: str) -> _Symbol | None:
+        """A compiled symbol; None when the name is a word or a value."""
+        return self._symbols.get(name)
+
     @property
     def fields(self) -> tuple[str, ...]:
         """Fields it writes."""
@@ -324,7 +328,7 @@ class _Job:
         return out
 
     def _part(self, part: _Part, at: Indexes, lane: int) -> list[Any]:
-        inner = self.grammar._symbols.get(part.name)  # noqa: SLF001 - same module
+        inner = self.grammar.symbol(part.name)
         if inner is not None:
             texts = self.run(inner, at, lane).tolist()
         elif part.name in self.words:

@@ -323,7 +323,7 @@ class StudentSource:
             "strong": _firsts(strong), "weak": _firsts(weak),
             "stage": Coded((age >= 11).astype(np.int64) + (age >= 15), ("child", "early", "late")),
             "sociability": Coded((u[:, 13] * 3).astype(np.int64), ("outgoing", "balanced", "reserved")),
-            "creative_band": Coded((mean > 1.7).astype(np.int64) + (mean > 2.8), ("rich", "mixed", "poor")),
+            "creative_band": Coded(np.searchsorted(np.array([1.7, 2.8]), mean), ("rich", "mixed", "poor")),
             "risk_band": Coded((risks < 4).any(axis=1).astype(np.int64), ("none", "some")),
             "peak": dims[_first_of(creative == creative.min(axis=1, keepdims=True), u[:, 14])],
             "dip": dims[_first_of(creative == creative.max(axis=1, keepdims=True), u[:, 15])],
@@ -495,7 +495,8 @@ def _patterns(pack: RulePack) -> dict[str, str]:
         + f" The radar summary: {free}\\.$",
         "mental_health": f"^Overall, (she|he) is {traits} and {traits}\\. The overall state is {level} and happiness "
         f"is {level}\\. Depression risk is {level} and anxiety risk is {level}(; there are no significant symptoms|; "
-        f"there is a tendency to {free}, with support from {free})\\. The background: {free}\\. To cope, (she|he) {free}\\.$",
+        f"there is a tendency to {free}, with support from {free})\\. The background: {free}\\. To cope, "
+        f"(she|he) {free}\\.$",
     }
 
 

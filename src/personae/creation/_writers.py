@@ -22,10 +22,13 @@ _ROUND: Final = 1_000
 class GrammarWriter:
     """Writes from a `StudentSource`: no model, no calls. Round 0 is the record that the source gives in bulk."""
 
-    name: Final = "grammar"
-
     def __init__(self, source: StudentSource) -> None:
         self.source = source
+
+    @property
+    def name(self) -> str:
+        """What the record says wrote it."""
+        return "grammar"
 
     async def write(self, task: Task) -> Written:
         """The owner's keys of student k at this attempt and round."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
@@ -34,6 +35,7 @@ from personae.creation import (
     pack_guard,
     pack_owners,
     read_levels,
+    record_rows,
     review_schema,
     student_persona,
     student_schemas,
@@ -47,11 +49,8 @@ from personae.studies._pages import closing_sections, describe, opening_sections
 from personae.studies.hachimi.spec import DEEP, FAST, MAX_TOKENS, TEMPERATURES, HachimiSpec
 
 TARGETS: Final = {
-    "grade": "target_grade",
-    "sex": "target_sex",
-    "academic_level": "target_level",
-    "subject_cluster": "target_cluster",
-}
+    "grade": "target_grade", "sex": "target_sex", "academic_level": "target_level", "subject_cluster": "target_cluster",
+}  # fmt: skip
 SHOWN: Final = 200
 """people of a bulk run that are kept as evidence beside the parts"""
 
@@ -65,6 +64,10 @@ class Hachimi(Study):
 
     def __init__(self) -> None:
         self._cache: dict[Any, Any] = {}
+
+    def check(self, spec: HachimiSpec) -> None:
+        """Shares and phrases that do not fit are better known first."""
+        StudentSource(spec.size, 0, mix=spec.mix, grammar=spec.phrases)
 
     def asks(self, spec: HachimiSpec) -> bool:
         """The grammar asks nobody."""
@@ -186,8 +189,6 @@ class Hachimi(Study):
         source = self._source(bench)
         report = write_records(source, bench.run.path / "records", dedup=bench.spec.dedup)
         assert report is not None  # noqa: S101 - one shard writes everything
-        from personae.creation import record_rows
-
         shown = record_rows(source.columns(np.arange(min(SHOWN, source.n), dtype=np.int64)))
         people = [student_persona(r, recipe=source.slots.hash, seed=bench.seed) for r in shown]
         body = canonical_json(report.model_dump(mode="json", exclude={"fit"}) | {"quota_error": report.quota_error})
@@ -217,10 +218,8 @@ class Hachimi(Study):
 
     def page(self, bench: Bench, measurements: Sequence[Measurement]) -> Page:
         """Question, design, people with quotas, results, issues, failures, cost, environment, limits."""
-        codes: dict[str, int] = {}
-        for issue in bench.run.rows(IssueRow):
-            codes[issue.code] = codes.get(issue.code, 0) + 1
-        table = DataTable(("Issue", "Times"), sorted(codes.items(), key=lambda p: -p[1]), "Issues of all rounds")
+        codes = Counter(issue.code for issue in bench.run.rows(IssueRow))
+        table = DataTable(("Issue", "Times"), codes.most_common(), "Issues of all rounds")
         return Page(
             "Do student records meet their quotas and the theory behind them?",
             f"{bench.spec.size} students, writer {bench.spec.writer}, {bench.reference}, seed {bench.seed}",
