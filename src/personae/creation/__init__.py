@@ -51,15 +51,8 @@ from personae.creation._schema import (
     load_schema,
 )
 from personae.creation._situate import situate
-from personae.creation._students import (
-    PARAGRAPHS,
-    StudentSource,
-    read_levels,
-    record_rows,
-    student_persona,
-    student_schemas,
-    student_slots,
-)
+from personae.creation._student_records import read_levels, student_persona, student_schemas
+from personae.creation._students import PARAGRAPHS, StudentSource, record_rows, student_slots
 from personae.creation._traits import TraitModel, swapped_trait_twins
 from personae.creation._writers import GrammarWriter, ModelReviewer, ModelWriter, review_schema
 
