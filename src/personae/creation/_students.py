@@ -315,7 +315,7 @@ class StudentSource:
         creative = levels[:, [c for c, f in enumerate(self.levels) if f in SKILLS]]
         dims = np.array(list(SKILLS.values()), dtype=object)
         risks = levels[:, [self.levels.index(f) for f in _RISKS]]
-        mean = creative.mean(axis=1)
+        mean = np.asarray(creative.mean(axis=1), dtype=np.float64).reshape(-1)
         values: dict[str, Any] = {
             "name": np.array([n.split(" ", 1)[1] for n in name.tolist()], dtype=object),
             "age": age.astype(object), "grade": grade.astype(object), "sex": slot["sex"],
