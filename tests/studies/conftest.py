@@ -22,6 +22,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "people": {"people": 12, "recipe": str(VILLAGE)},
     "spectrum": {"people": 6, "encoder": "hash", "each": 3},
     "persona_taxonomy": {},
+    "hachimi": {"people": 24},
     "spasm": {"people": 4, "conversations": 2, "utterances": 6, "encoder": "hash"},
 }
 
@@ -66,6 +67,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Told:
 def spasm(tmp_path_factory: pytest.TempPathFactory) -> Told:
     """A spasm run on the statistical fake."""
     return go("spasm", tmp_path_factory.mktemp("spasm") / "run")
+
+
+@pytest.fixture(scope="session")
+def hachimi(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """A hachimi run with the grammar: no model."""
+    return go("hachimi", tmp_path_factory.mktemp("hachimi") / "run")
 
 
 @pytest.fixture

@@ -203,6 +203,54 @@ class StatementRow(Row):
     call: str | None = None
 
 
+class IssueRow(Row):
+    """One objection to a draft in one round: what is wrong, who repairs it, and how."""
+
+    table: ClassVar[str] = "issues"
+    unit: str
+    k: int
+    attempt: int
+    round: int
+    code: str
+    owner: str | None
+    fields: tuple[str, ...]
+    description: str
+    hint: str | None = None
+    severity: str
+    source: str
+    """guard (a rule), parse (a reply that is no value), or review (a model)"""
+
+
+class DraftRow(Row):
+    """One turn of an owner at a draft: which keys changed, and which it was not allowed to."""
+
+    table: ClassVar[str] = "drafts"
+    unit: str
+    k: int
+    attempt: int
+    round: int
+    owner: str
+    changed: tuple[str, ...]
+    refused: tuple[str, ...] = ()
+    """keys of other owners in the reply; they were left alone"""
+    problem: str | None = None
+    """why the reply was no value; None: it was"""
+    calls: int = 0
+    tokens: int = 0
+
+
+class CorpusRow(Row):
+    """A corpus of records in files of its own beside the evidence, with what its check found."""
+
+    table: ClassVar[str] = "corpora"
+    unit: str
+    name: str
+    rows: int
+    digest: str
+    report: str
+    """canonical JSON of the report"""
+
+
 class FailureRow(Row):
     """A unit that failed, with the boundary it crossed."""
 

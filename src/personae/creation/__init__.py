@@ -1,8 +1,25 @@
 """Making people: recipes, exact quotas, rules, traits, names, schema sampling, crafting, and people in files."""
 
+from personae.creation._bulk import BULK_RULE, CheckRecord, RecordsFolder, RecordsReport, check_table, write_records
 from personae.creation._chains import SPECIAL, Chain, MinedExample, extract_chains
 from personae.creation._clean import clean_people
 from personae.creation._compare import Compare
+from personae.creation._compose import (
+    Guard,
+    Issue,
+    Owner,
+    Reviewer,
+    Round,
+    Slot,
+    Task,
+    Turn,
+    Writer,
+    Written,
+    as_one,
+    compose,
+    pack_guard,
+    pack_owners,
+)
 from personae.creation._convert import Aggregate, Group, aggregate, character_prompt, individualize
 from personae.creation._corrupt import CORRUPTIONS, Corruption, corrupt
 from personae.creation._coverage import Coverage, KindFinding, coverage, lint_kind
@@ -59,6 +76,7 @@ from personae.creation._override import with_quotas
 from personae.creation._packs import Anchor, RulePack, Vocabulary, load_pack, pack_names
 from personae.creation._parts import people_digest
 from personae.creation._people import load_gallery, load_people, read_records, save_people, write_population
+from personae.creation._phrases import Coded, PhraseGrammar, load_phrases, phrase_names
 from personae.creation._population import Population, create_people
 from personae.creation._profile import (
     SUBSETS,
@@ -89,15 +107,20 @@ from personae.creation._schema import PairRejection, RejectionReport, Schema, Sc
 from personae.creation._seed import seed_records
 from personae.creation._situate import situate
 from personae.creation._statements import write_statements
+from personae.creation._student_records import read_levels, student_persona, student_schemas
+from personae.creation._students import PARAGRAPHS, StudentSource, record_rows, student_slots
 from personae.creation._taxonomy import ROOTS, Node, Taxonomy, TaxonomyFinding, lint_taxonomy, read_taxonomy
 from personae.creation._traits import TraitModel, swapped_trait_twins
 from personae.creation._values import VALUES, ValuesModel
 from personae.creation._weights import ControlRow, WeightFit, ipu, rake_weights
+from personae.creation._writers import GrammarWriter, ModelReviewer, ModelWriter, review_schema
 
 __all__ = [
+    "BULK_RULE",
     "CORRUPTIONS",
     "KINDS",
     "LABELS",
+    "PARAGRAPHS",
     "RISKS",
     "ROOTS",
     "SAMPLINGS",
@@ -109,6 +132,8 @@ __all__ = [
     "Aggregate",
     "Anchor",
     "Chain",
+    "CheckRecord",
+    "Coded",
     "ColumnSource",
     "Compare",
     "Composition",
@@ -137,12 +162,15 @@ __all__ = [
     "Formula",
     "Gate",
     "GateAnswer",
+    "GrammarWriter",
     "Group",
+    "Guard",
     "Household",
     "HouseholdCounts",
     "HouseholdRecipe",
     "HouseholdReport",
     "Households",
+    "Issue",
     "KeyEvent",
     "KindEvidence",
     "KindFinding",
@@ -159,6 +187,8 @@ __all__ = [
     "MemberSlot",
     "MinedExample",
     "MinedTaxonomy",
+    "ModelReviewer",
+    "ModelWriter",
     "NameBook",
     "NamesSpec",
     "Narrative",
@@ -166,10 +196,12 @@ __all__ = [
     "NarrativeReport",
     "Node",
     "Normal",
+    "Owner",
     "PairRejection",
     "Patient",
     "PersonName",
     "PersonaKinds",
+    "PhraseGrammar",
     "Population",
     "PopulationFit",
     "ProfileAnswers",
@@ -178,11 +210,15 @@ __all__ = [
     "ReadFact",
     "Reading",
     "Recipe",
+    "RecordsFolder",
+    "RecordsReport",
     "RejectionReport",
     "Repair",
     "Resolved",
+    "Reviewer",
     "Risk",
     "RiskReport",
+    "Round",
     "Rule",
     "RulePack",
     "SampleDesign",
@@ -193,15 +229,19 @@ __all__ = [
     "SeedHousehold",
     "SeedTable",
     "SelfStatement",
+    "Slot",
     "SocialIdentity",
     "Stages",
     "Story",
     "Strata",
     "Student",
     "StudentLevels",
+    "StudentSource",
+    "Task",
     "Taxonomy",
     "TaxonomyFinding",
     "TraitModel",
+    "Turn",
     "Uniform",
     "ValueTree",
     "ValuesModel",
@@ -211,18 +251,23 @@ __all__ = [
     "WeightFit",
     "WordRule",
     "WordViolation",
+    "Writer",
+    "Written",
     "aggregate",
     "answer_threshold",
     "answers_of_person",
+    "as_one",
     "assemble_profile",
     "chain_recovery",
     "character_prompt",
     "check_deep",
     "check_fields",
     "check_persona",
+    "check_table",
     "choose_leaves",
     "classify",
     "clean_people",
+    "compose",
     "corrupt",
     "coverage",
     "craft",
@@ -250,6 +295,7 @@ __all__ = [
     "load_household_recipe",
     "load_pack",
     "load_people",
+    "load_phrases",
     "load_profiles",
     "load_recipe",
     "load_schema",
@@ -257,24 +303,33 @@ __all__ = [
     "load_word_rules",
     "losers",
     "mine_taxonomy",
+    "pack_guard",
     "pack_names",
+    "pack_owners",
     "parse_anchors",
     "people_digest",
+    "phrase_names",
     "rake_weights",
     "read_back",
     "read_back_asked",
+    "read_levels",
     "read_records",
     "read_seed_households",
     "read_taxonomy",
     "recipe_from_yaml",
     "recipe_names",
+    "record_rows",
     "resolve",
+    "review_schema",
     "risk_report",
     "save_people",
     "seed_records",
     "self_statements",
     "semantic_duplicates",
     "situate",
+    "student_persona",
+    "student_schemas",
+    "student_slots",
     "subset_view",
     "swapped_trait_twins",
     "tell",
@@ -282,6 +337,7 @@ __all__ = [
     "with_quotas",
     "without_field",
     "write_population",
+    "write_records",
     "write_statements",
     "write_values",
 ]

@@ -2,6 +2,7 @@
 
 from personae.measures._answers import answers_by_person
 from personae.measures._citizens import citizen_measurements, read_humans
+from personae.measures._cohorts import HSB82, Answers, Codebook, cohort_measurements
 from personae.measures._depth import (
     attribute_jaccard,
     choice_measurements,
@@ -36,6 +37,13 @@ from personae.measures._populations import (
     compare_populations,
 )
 from personae.measures._quality import audit_measurements, closing_rule_measurements, rejection_measurement
+from personae.measures._records import (
+    POLARITY,
+    composition_measurements,
+    corpus_measurements,
+    quota_measurements,
+    record_measurements,
+)
 from personae.measures._recoverability import recoverability_measurements
 from personae.measures._traits import (
     TraitTable,
@@ -50,7 +58,11 @@ from personae.measures._traits import (
 from personae.measures._written import written_measurements
 
 __all__ = [
+    "HSB82",
+    "POLARITY",
+    "Answers",
     "AssociationMap",
+    "Codebook",
     "Encode",
     "Maker",
     "PairComparison",
@@ -68,7 +80,10 @@ __all__ = [
     "chosen_tables",
     "citizen_measurements",
     "closing_rule_measurements",
+    "cohort_measurements",
     "compare_populations",
+    "composition_measurements",
+    "corpus_measurements",
     "coverage_curve",
     "depth_measurements",
     "dialogue_measurements",
@@ -88,7 +103,9 @@ __all__ = [
     "path_drift_measurements",
     "people_columns",
     "probe_measurements",
+    "quota_measurements",
     "read_humans",
+    "record_measurements",
     "recoverability_measurements",
     "recovery",
     "recovery_test",

@@ -8,7 +8,7 @@ from personae.studies._preview import Previewed, StagePreview, preview_study
 
 # isort: split
 # Built-in studies come last: they import what stands above, like any study outside.
-from personae.studies import deeppersona, demo, people, persona_taxonomy, spasm, spectrum
+from personae.studies import deeppersona, demo, hachimi, people, persona_taxonomy, spasm, spectrum
 
 __all__ = [
     "Bench",
@@ -32,6 +32,7 @@ __all__ = [
     "demo",
     "describe",
     "export_folder",
+    "hachimi",
     "model_level",
     "opening_sections",
     "overview",
