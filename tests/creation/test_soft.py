@@ -59,7 +59,9 @@ def test_no_feasible_step_lowers_the_cost(seed: int, first: float | None, second
     for _ in range(20):
         step = free.T @ rng.normal(size=len(free))
         step *= 1e-3 * fit.shares.min() / np.abs(step).max()
-        assert cost(fit.shares + step, q, targets, penalties) >= here - 1e-12 * max(1, abs(here))
+        assert cost(fit.shares + step, q, targets, penalties) >= here - 1e-12 * max(
+            1, abs(here), *(p or 0 for p in penalties)
+        )
 
 
 def test_the_minimum_is_the_one_a_general_optimiser_finds() -> None:

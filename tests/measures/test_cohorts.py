@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from personae.core import InputError
-from personae.measures import Answers, Codebook, cohort_measurements, read_humans
+from personae.measures import Answers, Codebook, cohort_measurements, read_cohorts
 
 CELLS = [f"{level} | {sex} | {risk}" for level in "abcd" for sex in "fm" for risk in ("low", "high")]
 EFFECT = np.linspace(-1.5, 1.5, 16)
@@ -45,14 +45,14 @@ def test_a_file_is_read_by_its_codebook(tmp_path: Path) -> None:
     rows = [f"{'Male' if k % 2 else 'Female'},{k},{k * 2}" for k in range(40)]
     file.write_text("sx,ses,ach\n" + "\n".join([*rows, "Other,3,3", "Male,NA,4", "Male,5,NA"]) + "\n")
     book = Codebook(cohort={"sx": {"Male": "m", "Female": "f"}, "ses": 2}, items={"score": "ach"})
-    read = read_humans(file, book)
+    read = read_cohorts(file, book)
     assert len(read.cohort) == 41
     assert set(read.cohort) == {"m | q1", "m | q2", "f | q1", "f | q2"}
     assert read.means("score")["f | q2"] > read.means("score")["f | q1"]
     with pytest.raises(InputError, match="no column 'nope'"):
-        read_humans(file, Codebook(cohort={"sx": 2}, items={"score": "nope"}))
+        read_cohorts(file, Codebook(cohort={"sx": 2}, items={"score": "nope"}))
     with pytest.raises(InputError, match="no file"):
-        read_humans(tmp_path / "absent.csv", book)
+        read_cohorts(tmp_path / "absent.csv", book)
 
 
 def test_small_cohorts_are_left_out() -> None:

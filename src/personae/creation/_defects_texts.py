@@ -1,4 +1,4 @@
-"""Seeded defects of texts: other ages, names and jobs than the record has, and what templates and models leave behind."""
+"""Seeded defects of texts: ages, names and jobs that the record denies, and what templates and models leave behind."""
 
 from __future__ import annotations
 
@@ -100,7 +100,8 @@ def _template_slot(body: Body, rng: Rng) -> bool:
     """A slot that nobody filled in."""
     slot = d.one(rng, (
         "{name}", "{{occupation}}", "[insert hobby here]", "[NAME]", "<name>", "[Your Name]", "{age}", "[city]",
-        "<INSERT JOB>", "${first_name}", "%(name)s", "[TO" "DO]", "{{ person.name }}", "[insert name]", "XXXX", "____",
+        "<INSERT JOB>", "${first_name}", "%(name)s", ("[TO" + "DO]"), "{{ person.name }}", "[insert name]",
+        "XXXX", "____",
     ))  # fmt: skip
     text = d.one(
         rng, (f"A person from {slot} with many plans.", f"{slot} likes long walks.", f"Works for {slot} since spring.")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
@@ -78,30 +79,14 @@ class Grammar:
     relation: re.Pattern[str]
 
 
-@lru_cache(maxsize=64)
-def grammar_of(person: Grammatical, name: str | None = None) -> Grammar:
-    """The grammar of a person; `name` is who the third person is."""
-    first = name.split()[0] if name else ""
-    named = f"|{re.escape(name)}|{re.escape(first)}" if name else ""
-    s = {"first": r"(?:i|we)", "second": "you", "third": rf"(?:he|she|they{named})"}[person]
-    be = {"first": r"(?:i'?m|i am|we are|we're)", "second": "(?:you're|you are)", "third": rf"(?:{s}(?:'s| is| are|'re))"}[person]
-    have = {"first": r"(?:i have(?: got)?|i've(?: got)?|i got|we have)", "second": "(?:you have(?: got)?|you've got)",
-            "third": rf"(?:{s} (?:has|have)(?: got)?|{s}'s got)"}[person]
-    my = {"first": "(?:my|our)", "second": "your", "third": rf"(?:his|her|their{'|' + re.escape(name) + chr(39) + 's' if name else ''}{'|' + re.escape(first) + chr(39) + 's' if name else ''})"}[person]
-    word = {"first": "I", "second": "you", "third": (first and name) or "he"}[person]
-    third = person == "third"
-    adverb = r"(?:(?:really|also|just|absolutely|truly|mostly|still|now|always|do|currently|both|even|totally|especially|actually|simply|only|usually|often|sometimes) )*"
-
-    def v(*verbs: str) -> str:
-        forms = "|".join(_third(verb) for verb in verbs) if third else "|".join(verbs)
-        return rf"{s} {adverb}(?:{forms})"
-
-    def rule(code: str, path: str, pattern: str, confidence: float, how: str = "text", category: str | None = None) -> PatternRule:
-        return PatternRule(code, path, re.compile(pattern, re.IGNORECASE), confidence, how, category)
-
+def _statement_rules(
+    person: Grammatical, s: str, be: str, have: str, my: str, adverb: str, v: Callable[..., str],
+    rule: Callable[..., PatternRule],
+) -> tuple[PatternRule, ...]:  # fmt: skip
+    """Patterns of whole statements, in the words of one grammatical person."""
     aged = r"(?:[- ]years?[- ]old| yrs?(?: old)?| y/?o)"
     rest = r"(?P<v>\S.*)"
-    rules = (
+    return (
         rule("name.is", "names.full", rf"{my} (?:full )?name(?: is|'s|:) (?P<v>[^\W\d_][\w'-]*(?: [A-ZÀ-Þ][\w'-]+){{0,3}})", 0.95),
         rule("name.call", "names.full", r"(?:you can )?call me (?P<v>[^\W\d_][\w'-]*)", 0.8, "proper"),
         rule("name.be", "names.full", rf"{be} (?P<v>[^\W\d_][\w'-]*(?: [^\W\d_][\w'-]*){{0,2}})\s*(?:$|[,.!(])", 0.6, "proper"),
@@ -169,6 +154,30 @@ def grammar_of(person: Grammatical, name: str | None = None) -> Grammar:
         rule("orientation", "attributes.identity.orientation", rf"{be} (?:an? )?(?:openly )?(?P<v>[\w-]+)", 0.9, "orientation", "orientation"),
         rule("ethnicity", "social.ethnicity", rf"{be} (?:an? )?(?P<v>[\w-]+(?:[ -]american|[ -]race)?)\s*(?:$|[,.!]|(?= (?:and|man|woman|person)\b))", 0.85, "ethnicity", "ethnicity"),
     )
+
+
+@lru_cache(maxsize=64)
+def grammar_of(person: Grammatical, name: str | None = None) -> Grammar:
+    """The grammar of a person; `name` is who the third person is."""
+    first = name.split()[0] if name else ""
+    named = f"|{re.escape(name)}|{re.escape(first)}" if name else ""
+    s = {"first": r"(?:i|we)", "second": "you", "third": rf"(?:he|she|they{named})"}[person]
+    be = {"first": r"(?:i'?m|i am|we are|we're)", "second": "(?:you're|you are)", "third": rf"(?:{s}(?:'s| is| are|'re))"}[person]
+    have = {"first": r"(?:i have(?: got)?|i've(?: got)?|i got|we have)", "second": "(?:you have(?: got)?|you've got)",
+            "third": rf"(?:{s} (?:has|have)(?: got)?|{s}'s got)"}[person]
+    my = {"first": "(?:my|our)", "second": "your", "third": rf"(?:his|her|their{'|' + re.escape(name) + chr(39) + 's' if name else ''}{'|' + re.escape(first) + chr(39) + 's' if name else ''})"}[person]
+    word = {"first": "I", "second": "you", "third": (first and name) or "he"}[person]
+    third = person == "third"
+    adverb = r"(?:(?:really|also|just|absolutely|truly|mostly|still|now|always|do|currently|both|even|totally|especially|actually|simply|only|usually|often|sometimes) )*"
+
+    def v(*verbs: str) -> str:
+        forms = "|".join(_third(verb) for verb in verbs) if third else "|".join(verbs)
+        return rf"{s} {adverb}(?:{forms})"
+
+    def rule(code: str, path: str, pattern: str, confidence: float, how: str = "text", category: str | None = None) -> PatternRule:
+        return PatternRule(code, path, re.compile(pattern, re.IGNORECASE), confidence, how, category)
+
+    rules = _statement_rules(person, s, be, have, my, adverb, v, rule)
     anywhere = (
         rule("pets.my", "attributes.home.pets", rf"\b{my} (?:(?:old|new|little|pet|two|three|lovely|sweet) )*(?P<v>{PETS})\b(?! food)", 0.8, "pet"),
         rule("married.my", "social.marital_status", rf"\b{my} (?P<v>wife|husband)\b", 0.8, "spouse"),

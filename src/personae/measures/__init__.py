@@ -2,7 +2,7 @@
 
 from personae.measures._answers import answers_by_person
 from personae.measures._citizens import citizen_measurements, read_humans
-from personae.measures._cohorts import HSB82, Answers, Codebook, cohort_measurements
+from personae.measures._cohorts import HSB82, Answers, Codebook, cohort_measurements, read_cohorts
 from personae.measures._depth import (
     attribute_jaccard,
     choice_measurements,
@@ -104,6 +104,7 @@ __all__ = [
     "people_columns",
     "probe_measurements",
     "quota_measurements",
+    "read_cohorts",
     "read_humans",
     "record_measurements",
     "recoverability_measurements",

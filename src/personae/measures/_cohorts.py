@@ -77,7 +77,7 @@ class Answers:
         return {label: float(np.mean(v)) for label, v in groups.items() if len(v) >= least}
 
 
-def read_humans(path: str | Path, codebook: Codebook) -> Answers:
+def read_cohorts(path: str | Path, codebook: Codebook) -> Answers:
     """Real people from a CSV file by a codebook. People without a cohort are left out; nothing is made up.
 
     Raises:

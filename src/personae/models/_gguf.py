@@ -68,7 +68,8 @@ class GgufModel:
         generate_path: file to generate with (Q8_0 is fastest on a CPU).
         score_path: file to score on. A quantised one is copied to F16 in the cache first, where that is not too large.
         mode: see the module's docstring.
-        threads: engine threads; None chooses by the load of the machine. Never changes a result in exact mode.
+        threads: engine threads; None is one in exact mode, where the number has to stay (on processors with 512-bit
+            vectors two threads and one give different sums), and what the load of the machine allows in batched mode.
         context: tokens that a prompt and its continuation may hold.
         lanes: units computed side by side in exact mode; None = what `personae doctor --tune` found, else as many as
             cores where the model is small, at most 4. Never changes a result.
@@ -139,7 +140,7 @@ class GgufModel:
 
     @property
     def fingerprint(self) -> Mapping[str, str | int | float | bool]:
-        """Everything that can change an answer. Threads and lanes cannot, so they are not here."""
+        """Everything that can change an answer. Lanes cannot, so they are not here; threads stand here if not one."""
         return self._identity
 
     @cached_property
@@ -158,6 +159,7 @@ class GgufModel:
             "numpy": np.__version__,
             "blas_pinned": blas_threads_known(),
             "rules": "message-chunks-1, pieces-1",
+            **({"threads": self._threads} if self._mode == "exact" and self._threads not in {None, 1} else {}),
         }
 
     @cached_property
@@ -313,6 +315,12 @@ class GgufModel:
             teller.ended(completion.text)
         return completion, prefilled
 
+    def _open_threads(self) -> int:
+        """Threads of the serving engine where nobody named them."""
+        if self._mode == "exact":
+            return 1
+        return self._tuning.quiet_threads if self._tuning else default_threads()
+
     def _share(self) -> int:
         """Cores for each of those who are inside."""
         return max(1, (os.cpu_count() or 1) // max(1, self._lanes.inside))
@@ -322,7 +330,7 @@ class GgufModel:
             if lane not in self._generators:
                 if self._weights is None:
                     self._weights = NativeModel(self._generate_path)
-                self._generators[lane] = Generator(self._weights, context=self._context, threads=self._threads)
+                self._generators[lane] = Generator(self._weights, context=self._context, threads=self._threads or 1)
             return self._generators[lane]
 
     def _serving_engine(self) -> EngineServer:
@@ -332,7 +340,7 @@ class GgufModel:
                     self._generate_path,
                     parallel=1 if self._mode == "exact" else self._lanes.count,
                     context=self._context,
-                    threads=self._threads or (self._tuning.quiet_threads if self._tuning else default_threads()),
+                    threads=self._threads or self._open_threads(),
                     keep_prompts=self._mode == "batched",
                 )
             return self._server

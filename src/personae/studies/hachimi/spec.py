@@ -30,7 +30,6 @@ class HachimiSpec(StudySpec):
     one_shot: bool = Field(default=False, description="one owner of all keys with the same tokens, no revision")
     phrases: str = Field(default="student.en", description="phrase grammar of the grammar writer")
     bulk_from: int = Field(default=2000, ge=2, description="grammar runs of this size and more go to Parquet parts")
-    human: str | None = Field(default=None, description="CSV of real pupils for the 16 cohorts; None: left out")
 
     @property
     def size(self) -> int:
