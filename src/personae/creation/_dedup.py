@@ -224,7 +224,7 @@ def semantic_duplicates(
         if len(rows) < 2:
             continue
         unit = unit_vectors(table[rows], centre=centre)
-        filled = unit.any(axis=1)
+        filled: NDArray[np.bool_] = np.asarray(unit.any(axis=1))
         own = _first_equal(row_hashes(unit), filled)
         first[rows] = rows[own]
         chosen = np.flatnonzero((own == np.arange(len(rows))) & filled)

@@ -324,9 +324,10 @@ class StudentSource:
             "stage": Coded((age >= 11).astype(np.int64) + (age >= 15), ("child", "early", "late")),
             "sociability": Coded((u[:, 13] * 3).astype(np.int64), ("outgoing", "balanced", "reserved")),
             "creative_band": Coded(
-                (mean > 1.7).astype(np.int64) + (mean > 2.8).astype(np.int64), ("rich", "mixed", "poor")
+                np.searchsorted(np.array([1.7, 2.8]), np.asarray(mean), side="left").astype(np.int64),
+                ("rich", "mixed", "poor"),
             ),
-            "risk_band": Coded((risks < 4).any(axis=1).astype(np.int64), ("none", "some")),
+            "risk_band": Coded(np.asarray((risks < 4).any(axis=1)).astype(np.int64), ("none", "some")),
             "peak": dims[_first_of(creative == creative.min(axis=1, keepdims=True), u[:, 14])],
             "dip": dims[_first_of(creative == creative.max(axis=1, keepdims=True), u[:, 15])],
         }  # fmt: skip

@@ -159,7 +159,7 @@ class GgufModel:
             "numpy": np.__version__,
             "blas_pinned": blas_threads_known(),
             "rules": "message-chunks-1, pieces-1",
-            **({"threads": self._threads} if self._mode == "exact" and self._threads not in {None, 1} else {}),
+            **({"threads": self._threads} if self._mode == "exact" and self._threads and self._threads > 1 else {}),
         }
 
     @cached_property
