@@ -57,12 +57,14 @@ class StudySpec(Frozen):
 
 
 class Claim(Frozen):
-    """One claim of the paper: what is checked here, what needs a larger model, where we deviate."""
+    """One claim of the paper: what is checked here and what came out, what needs a larger model, where we deviate."""
 
     claim: str
     reference: str
     source: str
     checked_here: str
+    found: str = ""
+    """what our own runs gave, with model, n and interval, whether it reproduced or not; empty: not measured yet"""
     needs_large_model: str = ""
     deviation: str = ""
 

@@ -30,9 +30,17 @@ from personae.text import is_degenerate, refusal
 def opening_sections(bench: Bench, card: Card, design: str) -> list[Section]:
     """Question and claims, design, people with their fit to the margins."""
     claims = DataTable(
-        ("Claim", "Reference", "Source", "Checked here", "Needs a larger model", "Where we deviate"),
+        ("Claim", "Reference", "Source", "Checked here", "Found by us", "Needs a larger model", "Where we deviate"),
         [
-            (c.claim, c.reference, c.source, c.checked_here, c.needs_large_model or None, c.deviation or None)
+            (
+                c.claim,
+                c.reference,
+                c.source,
+                c.checked_here,
+                c.found or None,
+                c.needs_large_model or None,
+                c.deviation or None,
+            )
             for c in card.claims
         ],
         "Claims of the method and what this run can say about them",
