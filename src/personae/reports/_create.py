@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from personae.core import FitRow, Measurement, Persona, derive_rng
+from personae.core import FitRow, Measurement, Persona, derive_rng, plain
 from personae.reports._blocks import BarChart, Block, Cell, DataTable, Fold, KeyFacts, Notice, Page, Prose, Section
 from personae.reports._population import (
     MarginRow,
     association_section,
     drawn_people_section,
+    duplicates_section,
     fit_section,
+    map_section,
     pyramid_block,
     rules_section,
 )
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 
 SAMPLE: Final = 1000
 """people that are looked at one by one; the fit is of everybody"""
+LOOKED_AT: Final = 150
+"""people whose texts are compared with each other"""
+_FEWEST: Final = 20
+"""people below whom a map of texts says nothing"""
 _MOST_LABELS: Final = 60
 """labels of a variable that still stands in the map of associations"""
 
@@ -57,6 +63,7 @@ def population_page(
         _associations(population),
         *_rules(population, chosen),
         *([results_section(measurements, section="texts", title="Texts", reference=None)] if measurements else []),
+        *_texts(population, chosen),
         *sections,
         drawn_people_section(chosen, seed=population.seed),
         _limits(population),
@@ -188,6 +195,50 @@ def _rules(population: Population, sample: Sequence[Persona]) -> list[Section]:
     found = Counter(v.code for person in sample for v in population.check(person))
     rows = [(r.code, r.owner, r.severity, found[r.code], r.hint) for r in rules]
     return [rules_section(rows, len(sample))]
+
+
+def _texts(population: Population, sample: Sequence[Persona]) -> list[Section]:
+    """Near-copies, diversity and a map of what is said about people."""
+    from personae.creation import lexical_duplicates
+    from personae.measures import diversity_measurements
+    from personae.models import open_encoder
+    from personae.statistics import principal_plane
+
+    people = list(sample[:: max(1, len(sample) // LOOKED_AT)][:LOOKED_AT])
+    if len(people) < _FEWEST:
+        return []
+    texts = [str(plain(p.description)) if p.description is not None else p.render() for p in people]
+    copies = lexical_duplicates(texts)
+    encoder = open_encoder("auto")
+    vectors = encoder.encode(texts)
+    plane = principal_plane(vectors)
+    found = diversity_measurements(
+        texts, model="rules" if people[0].description is None else "as written", seed=population.seed, vectors=vectors,
+        encoder=encoder.name,
+    )  # fmt: skip
+    closest = np.argsort(-copies.similarity, kind="stable")[:5].tolist()
+    facts: dict[str, Cell] = {
+        "Texts compared": copies.texts,
+        "Near-copies": len(copies.pairs),
+        "Texts that a gate would draw again": len(copies.losers),
+        "How": ", ".join(f"{name} ≥ {value:g}" for name, value in copies.thresholds),
+    }
+    pairs = [
+        (people[a].name, people[b].name, float(copies.similarity[k])) for k in closest for a, b in [copies.pairs[k]]
+    ]
+    points = [
+        (float(x), float(y), p.name, str(plain(p.social.sex) or ""))
+        for p, (x, y) in zip(people, plane.points.tolist(), strict=True)
+    ]
+    explained = (float(plane.explained[0]), float(plane.explained[1]))
+    lead = (
+        f"{len(people)} people of the sample, as one sentence after another says them; not what a model makes of them."
+    )
+    return [
+        duplicates_section(facts, pairs),
+        results_section(found, section="diversity", title="Diversity of texts", reference=None, lead=lead),
+        map_section(points, explained=explained, what=f"{encoder.name} vectors of what is said about them"),
+    ]
 
 
 def _limits(population: Population) -> Section:
