@@ -22,6 +22,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "people": {"people": 12, "recipe": str(VILLAGE)},
     "spectrum": {"people": 6, "encoder": "hash", "each": 3},
     "persona_taxonomy": {},
+    "deeppersona": {"people": 6, "depth": 40, "choice_people": 30, "judge_encoder": "hash"},
     "hachimi": {"people": 24},
     "spasm": {"people": 4, "conversations": 2, "utterances": 6, "encoder": "hash"},
 }
