@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -199,6 +200,32 @@ def test_a_killed_run_goes_on_and_ends_the_same(tmp_path: Path) -> None:
     assert digest(folder) == people_digest(people.batches())
     write_population(people, tmp_path / "whole", format="parquet", part=1024)
     assert files(folder) == files(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_twenty_kills_of_a_hundred_thousand_people_change_nobody(tmp_path: Path) -> None:
+    """Each kill hits a fresh run after a random number of parts; the same call then ends it."""
+    people = Population("us_adults", 100_000, 7)
+    whole = people_digest(people.batches())
+    code = RUN.replace('"harbour_town", 20_000, 5', '"us_adults", 100_000, 7')
+    assert code != RUN
+    rng = np.random.default_rng(20261126)
+    killed = 0
+    for turn in range(20):
+        folder = tmp_path / f"killed-{turn}"
+        wanted = int(rng.integers(1, 90))
+        run = subprocess.Popen([sys.executable, "-c", code, str(folder)], env={**os.environ, "OMP_NUM_THREADS": "1"})
+        while run.poll() is None and len(list((folder / "people").glob("part-*"))) < wanted:
+            time.sleep(0.002)
+        if run.poll() is None:
+            run.send_signal(signal.SIGKILL)
+            killed += 1
+        run.wait()
+        write_population(people, folder, format="parquet", part=1024)
+        assert digest(folder) == whole
+        assert json.loads((folder / "fit.json").read_text("utf-8"))["hard_quotas_exact"]
+        shutil.rmtree(folder)
+    assert killed >= 18
 
 
 def test_parts_of_somebody_else_are_left_alone(tmp_path: Path) -> None:
