@@ -1,8 +1,8 @@
 """How many slots, lanes and threads this machine is fastest with: measured once, kept, and used from then on.
 
 Kept in `$PERSONAE_HOME/tuning.json` (else `~/.cache/personae/tuning.json`), by machine, engine and weights file. Lanes
-and threads never change an answer; slots can (batched mode promises replay alone), so they are part of a model's
-fingerprint.
+never change an answer, and exact mode keeps one thread whatever is found here; slots can (batched mode promises replay
+alone), so they are part of a model's fingerprint.
 """
 
 from __future__ import annotations
