@@ -32,6 +32,7 @@ def test_a_quota_asked_for_is_exact_and_the_margins_it_contradicts_give_way(pers
         ("sex: female=half, male=.5", "no number"),
         ("sex: female", "has no share"),
         ("sex: female=-1, male=2", "negative"),
+        ("sex: female=.6, male=.5", "sum to 1.1"),
     ],
 )
 def test_quotas_that_cannot_be_read_name_the_trouble(personae, tmp_path: Path, quota: str, words: str) -> None:

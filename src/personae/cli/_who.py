@@ -61,6 +61,8 @@ def find_people(where: str, *, n: int, seed: int) -> list[Persona]:
     if path.is_dir():
         if (path / "people.jsonl").is_file():
             return list(load_people(path / "people.jsonl"))
+        if (path / "recipe.yaml").is_file():  # columns alone: the recipe beside them makes the same people
+            return list(Population(path / "recipe.yaml"))
         with open_run(path) as run:
             rows = sorted(run.rows(PersonaRow), key=lambda r: r.k)
         return [Persona.parse(r.body) for r in rows if r.twin_of is None]

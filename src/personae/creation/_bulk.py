@@ -28,7 +28,7 @@ from personae.core import CorruptRunError, FitRow, Frozen, InputError, naming_er
 from personae.creation._dedup import LexicalRule, lexical_duplicates
 from personae.creation._draws import Indexes
 from personae.creation._phrases import Coded
-from personae.creation._students import PARAGRAPHS, StudentSource
+from personae.creation._students import PARAGRAPHS, StudentSource, record_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -154,6 +154,13 @@ class RecordsFolder:
         self._write_failures(record, attempts)
         replace_file(head, [record.model_dump_json().encode()])
         return attempts
+
+    def first(self, most: int) -> list[dict[str, Any]]:
+        """The first `most` records that stand in the corpus, at the attempt that the gate kept."""
+        attempts = self.gate()
+        gone = np.array(self._gate_record().exhausted, dtype=np.int64)
+        kept = np.setdiff1d(np.arange(self.source.n, dtype=np.int64), gone)[:most]
+        return record_rows(self.source.columns(kept, attempts[kept]))
 
     def write(self, *, shard: tuple[int, int] = (0, 1)) -> int:
         """Write the parts of a shard that are not there yet; returns how many were written.
@@ -311,7 +318,6 @@ class RecordsFolder:
         gone = np.array(record.exhausted, dtype=np.int64)
         if not len(gone):
             return
-        from personae.creation._students import record_rows
 
         rows = record_rows(self.source.columns(gone, attempts[gone]))
         lines = (

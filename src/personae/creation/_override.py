@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from personae.core import RecipeError, UnknownKeyError
-from personae.creation._recipe import SEPARATOR, SUM_TOLERANCE, Recipe
+from personae.creation._recipe import SEPARATOR, Recipe
 
 _FORM: Final = "VARIABLE: VALUE=SHARE, VALUE=SHARE …  (two variables: 'sex x age: female | 18-29=.2, …')"
 _TIMES: Final = re.compile(r"\s+x\s+")
@@ -22,7 +22,7 @@ def with_quotas(recipe: Recipe, quotas: Sequence[str]) -> Recipe:
 
     Args:
         recipe: what the quotas change.
-        quotas: each `VARIABLE: VALUE=SHARE, …`; shares sum to 1, or counts to anything above 1.
+        quotas: each `VARIABLE: VALUE=SHARE, …`; shares, which sum to 1, or whole numbers of people.
 
     Raises:
         RecipeError, UnknownKeyError: a quota that cannot be read, or that names something the recipe does not have.
@@ -33,7 +33,8 @@ def with_quotas(recipe: Recipe, quotas: Sequence[str]) -> Recipe:
     for text in quotas:
         names, table = _parsed(recipe, text)
         margins = [m for m in margins if (m["vars"] if isinstance(m, dict) else m.vars) != names]
-        unit = "share" if abs(math.fsum(table.values()) - 1) <= SUM_TOLERANCE else "count"
+        whole = all(v.is_integer() for v in table.values()) and math.fsum(table.values()) > 1
+        unit = "count" if whole else "share"
         margins.append({"vars": names, "table": table, "unit": unit, "hard": True, "source": "asked for by quota"})
     given = {tuple(m["vars"]) for m in margins if isinstance(m, dict)}
     touched = {v for names in given for v in names}

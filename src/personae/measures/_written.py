@@ -1,4 +1,4 @@
-"""People with descriptions: distance to the margins, who wrote, and how much descriptions differ."""
+"""People with descriptions: distance to the margins, and who wrote."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from personae.core import JudgementRow, Measurement, Persona, plain
+from personae.core import JudgementRow, Measurement
 from personae.measures._make import Maker
 from personae.statistics import proportion_interval
-from personae.text import distinct_n
 
 if TYPE_CHECKING:
     from personae.creation import PopulationFit
 
 
 def written_measurements(
-    people: Sequence[Persona], fit: PopulationFit, writers: Sequence[JudgementRow], *, model: str, seed: int
+    fit: PopulationFit, writers: Sequence[JudgementRow], *, model: str, seed: int
 ) -> list[Measurement]:
-    """Largest misfit of a margin, share written by the model, and distinct word pairs of all descriptions.
+    """Largest misfit of a margin, and the share of descriptions that the model wrote.
 
     Args:
-        people: everybody, with descriptions.
-        fit: how they compare with their recipe.
+        fit: how everybody compares with their recipe.
         writers: one row per person; verdict `model` or `template`.
         model: reference of the model that was asked.
         seed: of the run.
@@ -50,13 +48,4 @@ def written_measurements(
                 method="name, age and occupation stand in it word for word, no other age does",
             )
         )  # fmt: skip
-    texts = [str(plain(p.description)) for p in people if p.description is not None]
-    score = distinct_n(texts, 2)
-    out.append(
-        make.number(
-            "distinct_2", "Different word pairs in all descriptions", score.value, unit="share", n=len(texts),
-            direction="higher is better", method="distinct 2-grams / all 2-grams",
-            reason="one number of the whole corpus",
-        )
-    )  # fmt: skip
     return out

@@ -52,10 +52,10 @@ class Generator:
     Args:
         source: a file, or a model already open (whoever opened it closes it).
         context: tokens that a prompt and its continuation may hold.
-        threads: engine threads; None follows the load of the machine.
+        threads: engine threads; another number may give other sums (see `GgufModel`).
     """
 
-    def __init__(self, source: Path | NativeModel, *, context: int, threads: int | None = 1) -> None:
+    def __init__(self, source: Path | NativeModel, *, context: int, threads: int = 1) -> None:
         self._owns = not isinstance(source, NativeModel)
         self._model = source if isinstance(source, NativeModel) else NativeModel(source)
         trained = int(self._model.lib.llama_model_n_ctx_train(self._model.pointer))
@@ -86,7 +86,6 @@ class Generator:
         seed: int,
         stop: Sequence[str] = (),
         cancelled: Callable[[], bool] = lambda: False,
-        most_threads: int | None = None,
         teller: Teller | None = None,
     ) -> Generated:
         """Continue a prompt given as token ids, one chunk per message; `teller` hears the text as it grows.
@@ -103,7 +102,6 @@ class Generator:
                 f"the prompt holds {length} tokens, the context holds {self.context}.",
                 hint="Shorten the persona or the conversation, or open the model with a larger context.",
             )
-        self._engine.follow_load(most_threads)
         sampler = _Sampler(self._engine, sampling, seed)
         try:
             sampler.remember(token for chunk in chunks for token in chunk)

@@ -303,7 +303,6 @@ class GgufModel:
                 seed=seed,
                 stop=stops,
                 cancelled=stop.is_set,
-                most_threads=self._share(),
                 teller=teller,
             )
             return made.completion, made.prefilled

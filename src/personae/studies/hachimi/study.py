@@ -27,6 +27,7 @@ from personae.creation import (
     ModelReviewer,
     ModelWriter,
     Owner,
+    RecordsFolder,
     Slot,
     StudentSource,
     compose,
@@ -35,7 +36,6 @@ from personae.creation import (
     pack_guard,
     pack_owners,
     read_levels,
-    record_rows,
     review_schema,
     student_persona,
     student_schemas,
@@ -151,12 +151,13 @@ class Hachimi(Study):
 
     def _standing(self, bench: Bench, stage: str) -> dict[int, SlotRow]:
         """Accepted drafts by k that no gate has sent back."""
-        key = (id(bench), stage)
-        if key not in self._cache:
+        held = self._cache.get("standing")
+        if held is None or held[0] is not bench or held[1] != stage:
             copies = {(i.k, i.attempt) for i in bench.run.rows(IssueRow) if i.code == "near_copy"}
             rows = sorted(bench.run.rows(SlotRow), key=lambda r: r.attempt)
-            self._cache[key] = {r.k: r for r in rows if r.accepted and (r.k, r.attempt) not in copies}
-        return self._cache[key]
+            held = (bench, stage, {r.k: r for r in rows if r.accepted and (r.k, r.attempt) not in copies})
+            self._cache["standing"] = held
+        return held[2]
 
     def _gate(self, unit: Unit, bench: Bench) -> Sequence[Row]:
         held = sorted(self._standing(bench, unit.stage).values(), key=lambda r: r.k)
@@ -189,12 +190,12 @@ class Hachimi(Study):
         source = self._source(bench)
         report = write_records(source, bench.run.path / "records", dedup=bench.spec.dedup)
         assert report is not None  # noqa: S101 - one shard writes everything
-        shown = record_rows(source.columns(np.arange(min(SHOWN, source.n), dtype=np.int64)))
-        people = [student_persona(r, recipe=source.slots.hash, seed=bench.seed) for r in shown]
+        corpus = RecordsFolder(source, bench.run.path / "records", rule=BULK_RULE if bench.spec.dedup else None)
+        people = [student_persona(r, recipe=source.slots.hash, seed=bench.seed) for r in corpus.first(SHOWN)]
         body = canonical_json(report.model_dump(mode="json", exclude={"fit"}) | {"quota_error": report.quota_error})
         return [
             CorpusRow(unit=unit.key, name="records", rows=report.rows, digest=report.digest, report=body),
-            *(PersonaRow.of(p, unit=unit.key, k=k, role="student") for k, p in enumerate(people)),
+            *(PersonaRow.of(p, unit=unit.key, k=p.provenance.k or 0, role="student") for p in people),
             *(row.model_copy(update={"unit": unit.key}) for row in report.fit),
         ]
 

@@ -76,12 +76,11 @@ class People(Study):
         ]
 
     def measure(self, bench: Bench) -> list[Measurement]:
-        """Who wrote, how far people are from the margins, and how different their descriptions are."""
+        """Who wrote, and how far people are from the margins; the report compares their texts."""
         spec: PeopleSpec = bench.spec
-        people = bench.with_role("subject")
-        fit = _population(spec.recipe, spec.people, bench.seed).fit(people)
+        fit = _population(spec.recipe, spec.people, bench.seed).fit(bench.with_role("subject"))
         writers = [r for r in bench.run.rows(JudgementRow) if r.judge == WRITING]
-        return written_measurements(people, fit, writers, model=bench.reference, seed=bench.seed)
+        return written_measurements(fit, writers, model=bench.reference, seed=bench.seed)
 
     def headline(self, measurements: Sequence[Measurement]) -> Sequence[str]:
         """All of it: there is little."""
