@@ -139,19 +139,36 @@ def test_threads_follow_the_machine(monkeypatch):
     assert native.default_threads() == 1
 
 
-def test_an_engine_follows_the_load_without_changing_its_answers(tiny, monkeypatch):
+@pytest.fixture
+def machine_load(monkeypatch):
+    """A machine of two cores whose load the test sets."""
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     load = [0.0]
     monkeypatch.setattr("os.getloadavg", lambda: (load[0], 0, 0))
-    engine = Generator(tiny, context=128, threads=None)
-    made = []
-    for load[0], threads in ((0.0, 2), (9.0, 1), (0.5, 2)):
-        engine.forget()
-        made.append(engine.generate(CHUNKS, SAMPLED, seed=3))
+    return load
+
+
+def test_a_reader_of_likelihoods_follows_the_load(tiny, machine_load):
+    engine = SequenceEngine(tiny, context=64, threads=None)
+    found = []
+    for machine_load[0], threads in ((0.0, 2), (9.0, 1), (0.5, 2)):
+        found.append(engine.score([Prompt((3, 4), ((5,), (6, 7)))]).logprobs[0])
         assert engine._engine.lib.llama_n_threads(engine._engine.pointer) == threads
     engine.close()
-    assert made[0] == made[1] == made[2]
+    np.testing.assert_allclose(found[1:], [found[0], found[0]], atol=1e-4)
+
+
+def test_a_generator_keeps_its_threads_whatever_the_load(tiny, machine_load):
+    made = []
+    for threads in (1, 2):
+        engine = Generator(tiny, context=128, threads=threads)
+        for machine_load[0] in (0.0, 9.0, 0.5):
+            engine.forget()
+            made.append((threads, engine.generate(CHUNKS, SAMPLED, seed=3)))
+            assert engine._engine.lib.llama_n_threads(engine._engine.pointer) == threads
+        engine.close()
+    assert len(set(made)) == 2
 
 
 # ---- scoring ----

@@ -23,7 +23,8 @@ from personae.creation._draws import Floats, Indexes, totals
 _WARM: Final = 30
 _ROUNDS: Final = 3000
 _CLOSE: Final = 1e-9
-_STEPS: Final = 60
+_STEPS: Final = 500
+_DAMPED: Final = 1e-13
 _NEWTON: Final = 2000
 """Most margin cells for which the second derivatives are kept (32 MB)."""
 _OPPOSED: Final = -0.3
@@ -104,7 +105,7 @@ def _newton(
     targets: Sequence[Floats],
     penalties: Sequence[float | None],
 ) -> list[Floats]:
-    """Multipliers at the top of the dual, by damped Newton steps; scaling alone creeps when margins disagree.
+    """Multipliers at the top of the dual, by Newton steps damped after Levenberg; scaling alone creeps on conflicts.
 
     Dual: Σ_hard target·u - Σ_soft λ Σ target (exp(-u/λ) - 1) - log Σ weights exp(Σ u).
     """
@@ -114,6 +115,9 @@ def _newton(
     penalty = np.concatenate([np.full(n, np.inf if p is None else p) for n, p in zip(sizes, penalties, strict=True)])
     soft = np.isfinite(penalty)
     log_weights = np.log(weights)
+    reached = np.concatenate([np.bincount(i, minlength=n) > 0 for i, n in zip(indexes, sizes, strict=True)]) & (
+        goal > 0
+    )
 
     def state(u: Floats) -> tuple[float, Floats, Floats]:
         """Dual value, shares, and what each margin cell would have by its multiplier alone."""
@@ -123,17 +127,20 @@ def _newton(
         top = float(exponent.max())
         shares = np.exp(exponent - top)
         total = float(shares.sum())
-        wanted = goal * np.exp(np.where(soft, -u / np.where(soft, penalty, 1.0), 0.0))
+        with np.errstate(over="ignore"):  # a step too far: its value is -inf, and it is not taken
+            wanted = goal * np.exp(np.where(soft, -u / np.where(soft, penalty, 1.0), 0.0))
         gain = np.where(soft, -np.where(soft, penalty, 0.0) * (wanted - goal), goal * u)
         return float(gain.sum()) - top - np.log(total), shares / total, wanted
 
-    u = np.concatenate(logs)
-    value, shares, wanted = state(u)
-    for _ in range(_STEPS):
+    def slope_at(shares: Floats, wanted: Floats) -> tuple[Floats, Floats]:
         found = np.concatenate([totals(i, shares, n) for i, n in zip(indexes, sizes, strict=True)])
-        slope = wanted - found
-        slope[(found <= 0) | (goal <= 0)] = 0.0
-        if np.abs(slope).max() < 1e-13:
+        return found, np.where(reached, wanted - found, 0.0)
+
+    u, damping = np.concatenate(logs), _DAMPED
+    value, shares, wanted = state(u)
+    found, slope = slope_at(shares, wanted)
+    for _ in range(_STEPS):
+        if np.abs(slope).max() < 1e-14:
             break
         curve = -np.outer(found, found)
         for a, index in enumerate(indexes):
@@ -142,18 +149,21 @@ def _newton(
                 curve[ends[a] : ends[a + 1], ends[b] : ends[b + 1]] += both
                 if a != b:
                     curve[ends[b] : ends[b + 1], ends[a] : ends[a + 1]] += both.T
-        curve[np.diag_indices(len(u))] += np.where(soft, wanted / np.where(soft, penalty, 1.0), 0.0) + 1e-12
-        step = np.linalg.lstsq(curve, slope, rcond=1e-14)[0]
-        scale = 1.0
-        while scale > 1e-6:
-            tried = state(u + scale * step)
-            if tried[0] >= value + 1e-4 * scale * float(slope @ step):
+        curve[np.diag_indices(len(u))] += np.where(soft, wanted / np.where(soft, penalty, 1.0), 0.0)
+        roots, axes = np.linalg.eigh(curve)
+        along = axes.T @ slope
+        while damping < 1e6:
+            tried = u + axes @ (along / (np.maximum(roots, 0.0) + damping))
+            there = state(tried)
+            found, ahead = slope_at(there[1], there[2])
+            flat = abs(there[0] - value) <= 1e-12 * (1 + abs(value))  # no more to see in the value: go by its slope
+            if (there[0] > value and not flat) or (flat and np.abs(ahead).max() < np.abs(slope).max()):
                 break
-            scale /= 2
+            damping *= 10
         else:
             break
-        u = u + scale * step
-        value, shares, wanted = tried
+        damping = max(damping / 30, _DAMPED)
+        u, (value, shares, wanted), slope = tried, there, ahead
     return [u[ends[k] : ends[k + 1]] for k in range(len(sizes))]
 
 

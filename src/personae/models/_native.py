@@ -142,7 +142,8 @@ _MODEL_DEFAULTS: Final = {
 def default_threads(current: int = 0) -> int:
     """Two threads on an idle machine, else one: engine threads spin at barriers, and a shared core is a cliff.
 
-    The number of threads does not change the bits of a result, so it may follow the load while an engine runs.
+    On wide vector units the number of threads may change the last bits of a result: only a reader of likelihoods,
+    which promises them to a tolerance, follows the load while it runs; what generates keeps the number it began with.
 
     Args:
         current: threads in use now; they are part of the load and allowed for.
