@@ -39,7 +39,8 @@ async def answer_survey(
         CapabilityError: the model cannot score options.
     """
     rows: list[ResponseRow] = []
-    async with embody(person, method, model, label=label) as actor:
+    # One session, so that an engine computes what the questions share, the person, once.
+    async with embody(person, method, model, label=label) as actor, model.session(unit):
         for item in items:
             asked = item.instrument(source=source, licence=licence)
             rows += await administer(actor, asked, rotation="full", seed=seed, unit=unit)

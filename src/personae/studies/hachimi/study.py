@@ -239,6 +239,6 @@ In the survey every accepted student answers each question by option likelihood,
 GROUPS: Final = (
     ("records", "Records", ("records.", "compose.", "corpus.")),
     ("diversity", "Diversity of texts", ("diversity.",)),
-    ("equal_tokens", "Owners and one-shot drafts with equal tokens", ("equal_tokens.",)),
+    ("equal-tokens", "Owners and one-shot drafts with equal tokens", ("equal_tokens.",)),
     ("cohorts", "Cohorts of agents and of people", ("cohorts.",)),
 )
