@@ -39,8 +39,7 @@ async def answer_survey(
         CapabilityError: the model cannot score options.
     """
     rows: list[ResponseRow] = []
-    # One session, so that an engine computes what the questions share, the person, once.
-    async with embody(person, method, model, label=label) as actor, model.session(unit):
+    async with embody(person, method, model, label=label) as actor:
         for item in items:
             asked = item.instrument(source=source, licence=licence)
             rows += await administer(actor, asked, rotation="full", seed=seed, unit=unit)

@@ -7,7 +7,7 @@ people: an item without a column has no human side.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Final, Self
@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from personae.core import Frozen, InputError, UnknownKeyError, schema_error
 from personae.instruments._load import read_mapping
-from personae.instruments._survey_items import HumanColumn
+from personae.instruments._survey_items import HumanColumn, SurveyItem
 
 _CLOSE: Final = 1e-6
 """how far shares may be from summing to 1"""
@@ -91,15 +91,17 @@ class Codebook(Frozen):
         """How many cohorts there are."""
         return int(np.prod([len(c.labels) for c in self.cohort]))
 
-    def check_items(self, known: Collection[str]) -> None:
-        """Refuse columns for items that nobody is asked.
+    def chosen(self, items: Sequence[SurveyItem]) -> tuple[SurveyItem, ...]:
+        """Those of the items that people have a column for.
 
         Raises:
-            UnknownKeyError: with the nearest known item.
+            UnknownKeyError: a column for an item that is not among them, with the nearest one.
         """
+        known = {i.id: i for i in items}
         for item in self.items:
             if item not in known:
                 raise UnknownKeyError.of(item, known, where="items of the codebook")
+        return tuple(i for i in items if i.id in self.items)
 
     def column(self, item: str) -> HumanColumn:
         """Where people's answers to an item are."""

@@ -34,7 +34,9 @@ class HachimiSpec(StudySpec):
         default=False, description="writer=model: also one-shot drafts of every slot with the tokens its drafts used"
     )
     survey: bool = Field(default=False, description="every accepted student answers the items (200 of a bulk run)")
-    items: str = Field(default="survey", description="survey items: a name in data/, or a YAML file")
+    items: str = Field(
+        default="survey", description="survey items: a name in data/, or a YAML file; those of the codebook are asked"
+    )
     codebook: str = Field(
         default="records", description="cohorts and human columns: records, hsb82 or star in data/, or a YAML file"
     )

@@ -70,8 +70,7 @@ class Hachimi(Study):
         spec.source(0)
         open_encoder(spec.encoder)
         if spec.survey:
-            items, book = self._survey_of(spec)
-            book.check_items([i.id for i in items])
+            _, book = self._survey_of(spec)
             if spec.humans:
                 read_cohorts(spec.humans, book)
 
@@ -151,8 +150,10 @@ class Hachimi(Study):
         return self._once(("source", bench.seed, bench.spec), lambda: bench.spec.source(bench.seed))
 
     def _survey_of(self, spec: HachimiSpec) -> tuple[tuple[SurveyItem, ...], Codebook]:
+        """The items that the codebook has a column for, and the codebook."""
         files = self.data(spec.items), self.data(spec.codebook)
-        return self._once(files, lambda: (load_survey_items(files[0]), load_codebook(files[1])))
+        items, book = self._once(files, lambda: (load_survey_items(files[0]), load_codebook(files[1])))
+        return book.chosen(items), book
 
     def _once(self, key: Any, make: Callable[[], Any]) -> Any:
         if key not in self._cache:
