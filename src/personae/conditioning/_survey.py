@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from personae.conditioning._actor import embody
 from personae.core import Condition, Persona, ResponseRow
-from personae.instruments import SurveyItem, administer
+from personae.instruments import Baseline, SurveyItem, administer
 from personae.models import Model
 
 
@@ -19,6 +19,7 @@ async def answer_survey(
     label: str,
     seed: int,
     unit: str,
+    baseline: Baseline = "actor",
     source: str = "own wording",
     licence: str = "Apache-2.0",
 ) -> list[ResponseRow]:
@@ -32,6 +33,8 @@ async def answer_survey(
         label: of the condition, in the rows.
         seed: of the unit.
         unit: key of the unit of work.
+        baseline: the empty context whose answers are taken out (see `administer`). An actor's own takes out what its
+            text does to the options alone, which is part of the effect where the options name the topic.
         source: where the wording comes from.
         licence: of the wording.
 
@@ -42,5 +45,5 @@ async def answer_survey(
     async with embody(person, method, model, label=label) as actor:
         for item in items:
             asked = item.instrument(source=source, licence=licence)
-            rows += await administer(actor, asked, rotation="full", seed=seed, unit=unit)
+            rows += await administer(actor, asked, rotation="full", baseline=baseline, seed=seed, unit=unit)
     return rows

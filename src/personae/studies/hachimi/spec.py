@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from personae.creation import StudentSource
+from personae.instruments import Baseline
 from personae.models import EncoderName
 from personae.studies._base import StudySpec
 
@@ -42,6 +43,9 @@ class HachimiSpec(StudySpec):
     )
     humans: str = Field(default="", description="CSV file of real pupils; '' = no comparison")
     least: int = Field(default=5, ge=1, description="fewest of a cohort on either side")
+    baseline: Baseline = Field(
+        default="actor", description="whose answers to an empty question are taken out: the student's or nobody's"
+    )
     persona_tokens: int = Field(default=400, ge=80, description="most tokens of a student's text in the survey")
     encoder: EncoderName = Field(default="hash", description="vectors of the texts, for their diversity")
     phrases: str = Field(default="student.en", description="phrase grammar of the grammar writer")

@@ -180,7 +180,7 @@ class Hachimi(Study):
             return ()
         return await answer_survey(
             people[unit.payload], items, method, bench.model, label="survey", seed=derive_seed(bench.seed, "survey"),
-            unit=unit.key, source=spec.items, licence="see the file of items",
+            unit=unit.key, baseline=spec.baseline, source=spec.items, licence="see the file of items",
         )  # fmt: skip
 
     def _answers(self, bench: Bench) -> Any:
