@@ -12,6 +12,7 @@ import pytest
 
 from personae.core import DraftRow, InputError, IssueRow, SlotRow
 from personae.creation import (
+    REVIEW,
     GrammarWriter,
     Issue,
     ModelWriter,
@@ -120,6 +121,9 @@ def test_a_reviewer_adds_and_never_removes() -> None:
     kind = go(Script({("a", 0): {"x": "one"}, ("b", 0): {"y": "ok", "z": "z"}}), rounds=1, reviewer=Rosy())
     assert kind.status == "accepted"
     assert (kind.review_calls, kind.review_tokens) == (2, 10)
+    turns = [r for r in kind.rows("u") if isinstance(r, DraftRow)]
+    assert (turns[-1].owner, turns[-1].calls, turns[-1].tokens) == (REVIEW, 2, 10)
+    assert sum(t.tokens for t in turns) == kind.tokens
 
 
 def test_one_shot_and_no_validator() -> None:

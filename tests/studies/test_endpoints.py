@@ -44,6 +44,24 @@ def test_hachimi_keeps_every_slot_it_could_not_fill(start, tmp_path: Path, serve
     assert any("response_format" in body for body in endpoint.bodies())
 
 
+@pytest.mark.parametrize("echoes", [True, False])
+def test_hachimi_asks_an_endpoint_its_survey(
+    start, tmp_path: Path, served: str, endpoint: Endpoint, echoes: bool
+) -> None:
+    """With prompt log-probabilities, and without them by labels."""
+    endpoint.echoes = echoes
+    more = {"people": 4, "survey": True, "codebook": "star"}
+    run = start("hachimi", tmp_path / "run", model=served, more=more)
+    answers = rows(run.folder, ResponseRow)
+    assert {(r.item, r.status) for r in answers} >= {("mathematics", "ok"), ("reading", "ok")}
+    assert len(answers) == 4 * 2
+    assert {r.approximate for r in answers} == {not echoes}
+    asked = json.dumps(endpoint.requests[-1][1])
+    assert "Your school stands" in asked
+    assert "Your family" in asked
+    assert not rows(run.folder, FailureRow)
+
+
 def test_deeppersona_takes_values_that_fit_and_says_who_wrote(start, tmp_path: Path, served: str) -> None:
     more = {"people": 2, "depth": 20, "writer": "model", "choices": False, "survey": True, "encoder": "hash"}
     run = start("deeppersona", tmp_path / "run", model=served, more=more)

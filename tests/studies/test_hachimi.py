@@ -24,11 +24,15 @@ def test_the_grammar_asks_nobody_and_fills_every_slot(hachimi) -> None:
     assert counts(hachimi.folder)["personas"] == 24
     assert {d.calls for d in rows(hachimi.folder, DraftRow)} == {0}
     assert found["records.hard_errors"].interval is not None
+    for name in ("distinct_2", "self_bleu_2", "vendi"):
+        assert found[f"diversity.{name}"].n == 24
+        assert found[f"diversity.{name}"].interval is not None
 
 
 def test_the_report_and_the_exports_are_whole(hachimi) -> None:
     text = self_contained(hachimi.run.report)
     assert "Do student records meet" in text
+    assert 'id="diversity"' in text
     assert sound_exports(hachimi.folder / "exports")
 
 
@@ -71,6 +75,37 @@ def test_a_slot_that_failed_is_tried_again_and_the_quota_holds(start, answer_wit
     assert {s.rule for s in slots if not s.accepted} == {"R12_not_diagnostic"}
     assert measured(run.folder)["records.quota_error"].value == 0
     assert counts(run.folder)["personas"] == 4
+
+
+def test_one_shot_drafts_get_the_tokens_that_the_owners_used(start, answer_with, tmp_path: Path) -> None:
+    """The owners' first drafts are spoilt in one paragraph and repaired; a draft of everything is always spoilt."""
+    import numpy as np
+
+    from personae.creation import StudentSource, record_rows
+
+    records = record_rows(StudentSource(6, 7).columns(np.arange(6)))
+
+    def reply(request) -> str:
+        body = {key: records[int(request.tags["k"])][key] for key in request.json_schema["properties"]}
+        if "mental_health" in body and (request.tags["owner"] == "everything" or request.tags["round"] == "0"):
+            body["mental_health"] += " A doctor diagnosed an anxiety disorder."
+        return json.dumps(body, default=int)
+
+    answer_with(lambda: ScriptedModel(reply))
+    more = {"people": 6, "writer": "model", "attempts": 1, "rounds": 1, "guided": False, "equal_tokens": True}
+    run = start("hachimi", tmp_path / "run", model="fake:scripted", more=more)
+    found = measured(run.folder)
+    assert found["equal_tokens.hard_errors.pipeline"].value == 0
+    assert found["equal_tokens.hard_errors.one_shot"].value == 1
+    assert found["equal_tokens.hard_errors.pipeline_minus_one_shot"].value == -1
+    assert found["equal_tokens.first_draft_errors.pipeline"].value == 1
+    assert found["equal_tokens.tokens.one_shot"].value >= found["equal_tokens.tokens.pipeline"].value
+    # The baseline is evidence of its own: neither people nor the fate of drafts count it.
+    assert counts(run.folder)["personas"] == 6
+    assert found["compose.accepted"].n == 6
+    assert found["compose.accepted"].value == 1
+    assert {s.unit.split("/")[0] for s in rows(run.folder, SlotRow)} == {"student", "one_shot"}
+    assert 'id="equal-tokens"' in self_contained(run.run.report)
 
 
 def test_bulk_runs_write_parts_and_say_what_the_check_found(start, tmp_path: Path) -> None:

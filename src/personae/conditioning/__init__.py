@@ -2,6 +2,7 @@
 
 from personae.conditioning._actor import ConditionedActor, ExternalActor, Said, embody
 from personae.conditioning._conditions import Composition, NoPersona, Prompt, compose
+from personae.conditioning._survey import answer_survey
 
 __all__ = [
     "Composition",
@@ -10,6 +11,7 @@ __all__ = [
     "NoPersona",
     "Prompt",
     "Said",
+    "answer_survey",
     "compose",
     "embody",
 ]

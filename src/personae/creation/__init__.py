@@ -5,6 +5,8 @@ from personae.creation._chains import SPECIAL, Chain, MinedExample, extract_chai
 from personae.creation._clean import clean_people
 from personae.creation._compare import Compare
 from personae.creation._compose import (
+    REVIEW,
+    DraftLog,
     Guard,
     Issue,
     Owner,
@@ -17,6 +19,7 @@ from personae.creation._compose import (
     Written,
     as_one,
     compose,
+    one_shot_drafts,
     pack_guard,
     pack_owners,
 )
@@ -101,13 +104,24 @@ from personae.creation._readback_asked import answer_threshold
 from personae.creation._readback_rules import SelfStatement
 from personae.creation._reading import Reading
 from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Strata, Variable
+from personae.creation._respondents import respondent_rows, student_fields, student_respondent
 from personae.creation._risks import RISKS, Risk, RiskReport, risk_report
 from personae.creation._rules import Count, Distinct, Rule, Violation, check_fields, check_persona
 from personae.creation._schema import PairRejection, RejectionReport, Schema, SchemaField, SchemaSampler, load_schema
 from personae.creation._seed import seed_records
 from personae.creation._situate import situate
 from personae.creation._statements import write_statements
-from personae.creation._student_records import read_levels, student_persona, student_schemas
+from personae.creation._student_records import read_levels, student_persona, student_schemas, student_text
+from personae.creation._student_stages import (
+    STUDENT_TARGETS,
+    bulk_students,
+    finished_students,
+    near_copy_issues,
+    standing_drafts,
+    student_guard,
+    student_owners,
+    student_slot,
+)
 from personae.creation._students import PARAGRAPHS, StudentSource, record_rows, student_slots
 from personae.creation._taxonomy import ROOTS, Node, Taxonomy, TaxonomyFinding, lint_taxonomy, read_taxonomy
 from personae.creation._traits import TraitModel, swapped_trait_twins
@@ -121,11 +135,13 @@ __all__ = [
     "KINDS",
     "LABELS",
     "PARAGRAPHS",
+    "REVIEW",
     "RISKS",
     "ROOTS",
     "SAMPLINGS",
     "SPECIAL",
     "SPECIAL_CATEGORIES",
+    "STUDENT_TARGETS",
     "SUBSETS",
     "VALUES",
     "AgeRules",
@@ -150,6 +166,7 @@ __all__ = [
     "DeepPeople",
     "DeepRecord",
     "Distinct",
+    "DraftLog",
     "Drawn",
     "DuplicateReport",
     "Enrichment",
@@ -258,6 +275,7 @@ __all__ = [
     "answers_of_person",
     "as_one",
     "assemble_profile",
+    "bulk_students",
     "chain_recovery",
     "character_prompt",
     "check_deep",
@@ -277,6 +295,7 @@ __all__ = [
     "create_people",
     "extract_chains",
     "fallback_counts",
+    "finished_students",
     "has_field",
     "household_recipe_names",
     "individualize",
@@ -303,6 +322,8 @@ __all__ = [
     "load_word_rules",
     "losers",
     "mine_taxonomy",
+    "near_copy_issues",
+    "one_shot_drafts",
     "pack_guard",
     "pack_names",
     "pack_owners",
@@ -320,6 +341,7 @@ __all__ = [
     "recipe_names",
     "record_rows",
     "resolve",
+    "respondent_rows",
     "review_schema",
     "risk_report",
     "save_people",
@@ -327,9 +349,16 @@ __all__ = [
     "self_statements",
     "semantic_duplicates",
     "situate",
+    "standing_drafts",
+    "student_fields",
+    "student_guard",
+    "student_owners",
     "student_persona",
+    "student_respondent",
     "student_schemas",
+    "student_slot",
     "student_slots",
+    "student_text",
     "subset_view",
     "swapped_trait_twins",
     "tell",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 from pydantic import Field
 
@@ -19,9 +19,14 @@ from personae.core import DraftRow, Frozen, InputError, IssueRow, SlotRow, canon
 from personae.creation._documents import require_known
 from personae.creation._packs import RulePack
 
+if TYPE_CHECKING:
+    from personae.runs import Run
+
 Status = Literal["accepted", "failed"]
 EVERYTHING: Final = "everything"
 """name of the single owner of a one-shot draft"""
+REVIEW: Final = "review"
+"""owner of the row that says what a model's reviews of a draft cost"""
 
 
 class Owner(Frozen):
@@ -195,6 +200,45 @@ class Composition:
                          description=i.desc, hint=i.hint, severity=i.severity, source=i.source)
                 for i in r.issues
             ]  # fmt: skip
+        if self.review_calls:
+            out.append(
+                DraftRow(unit=unit, k=k, attempt=attempt, round=self.rounds[-1].number, owner=REVIEW, changed=(),
+                         calls=self.review_calls, tokens=self.review_tokens)
+            )  # fmt: skip
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class DraftLog:
+    """Evidence about drafts: outcomes, issues, turns."""
+
+    slots: tuple[SlotRow, ...]
+    issues: tuple[IssueRow, ...]
+    turns: tuple[DraftRow, ...]
+
+    @classmethod
+    def of(cls, run: Run) -> DraftLog:
+        """What a run has committed."""
+        return cls(tuple(run.rows(SlotRow)), tuple(run.rows(IssueRow)), tuple(run.rows(DraftRow)))
+
+    def parted(self, stem: str) -> tuple[DraftLog, DraftLog]:
+        """(rows of units whose key does not start with `stem`, rows of those that do)."""
+
+        def part(*, inside: bool) -> DraftLog:
+            return DraftLog(
+                tuple(r for r in self.slots if r.unit.startswith(stem) is inside),
+                tuple(r for r in self.issues if r.unit.startswith(stem) is inside),
+                tuple(r for r in self.turns if r.unit.startswith(stem) is inside),
+            )
+
+        return part(inside=False), part(inside=True)
+
+    @property
+    def tokens(self) -> dict[int, int]:
+        """Generated tokens by k, reviews among them."""
+        out: dict[int, int] = {}
+        for turn in self.turns:
+            out[turn.k] = out.get(turn.k, 0) + turn.tokens
         return out
 
 
@@ -279,6 +323,35 @@ async def compose(
     return Composition(
         slot, attempt, dict(board.draft), "failed" if failed else "accepted", tuple(log), board.calls, board.tokens
     )
+
+
+async def one_shot_drafts(
+    slot: Slot,
+    owners: Sequence[Owner],
+    writer: Writer,
+    guards: Sequence[Guard],
+    *,
+    seed: int,
+    tokens: int,
+    most: int,
+) -> list[Composition]:
+    """One-shot drafts of a slot until the guards accept one or the tokens are used: the baseline at equal cost.
+
+    A draft is begun while tokens are left, so that the last one may end above the budget: the baseline gets no less.
+
+    Args:
+        slot: what is fixed.
+        owners: who write as one (see `as_one`).
+        writer: who fills the keys.
+        guards: functions of slot and draft.
+        seed: root seed.
+        tokens: generated tokens that may be spent.
+        most: drafts at most, for writers that count no tokens.
+    """
+    out: list[Composition] = []
+    while len(out) < most and sum(c.tokens for c in out) < tokens and not (out and out[-1].status == "accepted"):
+        out.append(await compose(slot, owners, writer, guards, seed=seed, attempt=len(out), one_shot=True))
+    return out
 
 
 @dataclass(slots=True)

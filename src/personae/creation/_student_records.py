@@ -44,6 +44,11 @@ def student_persona(record: Mapping[str, Any], *, recipe: str | None = None, see
     )
 
 
+def student_text(person: Persona) -> str:
+    """The five paragraphs of a student, joined; those that are missing are left out."""
+    return " ".join(str(text) for p in PARAGRAPHS if (text := person.get(f"ext.student.{p}")))
+
+
 def student_schemas(*, guided: bool = False) -> dict[str, dict[str, Any]]:
     """JSON schema of every field that an owner of the student pack writes.
 

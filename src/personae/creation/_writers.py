@@ -100,6 +100,18 @@ class ModelReviewer:
     deep: Owner
     owners: tuple[str, ...]
 
+    @classmethod
+    def of(
+        cls, model: Model, owners: Sequence[Owner], *, fast: tuple[str, float, int], deep: tuple[str, float, int]
+    ) -> ModelReviewer:
+        """A reviewer of these owners' drafts; `fast` and `deep` are brief, temperature and most tokens."""
+        names = tuple(o.name for o in owners)
+        quick, careful = (
+            Owner(name=name, keys=review_schema(names), brief=brief, temperature=warmth, max_tokens=most)
+            for name, (brief, warmth, most) in (("fast", fast), ("deep", deep))
+        )
+        return cls(model, quick, careful, names)
+
     async def review(
         self, slot: Slot, draft: Mapping[str, Any], *, deep: bool, seed: int
     ) -> tuple[Sequence[Issue], Written]:

@@ -1,6 +1,7 @@
 """Instruments: items, keys, norms; how they are put to an actor, and how answers are scored."""
 
 from personae.instruments._administer import administer, show_prompt, unit_key
+from personae.instruments._codebooks import Codebook, CohortColumn, load_codebook
 from personae.instruments._free_text import administer_free_text
 from personae.instruments._judges import UNVALIDATED, YesNoJudge, transcript, validate_closing_judge
 from personae.instruments._keys import KeyedItem, KeySheet, keys, load_key
@@ -31,6 +32,8 @@ __all__ = [
     "UNVALIDATED",
     "Answers",
     "Baseline",
+    "Codebook",
+    "CohortColumn",
     "HumanColumn",
     "KeySheet",
     "KeyedItem",
@@ -54,6 +57,7 @@ __all__ = [
     "item_matrix",
     "keyed",
     "keys",
+    "load_codebook",
     "load_instrument",
     "load_key",
     "load_survey_items",

@@ -81,8 +81,11 @@ def load_survey_items(path: Path) -> tuple[SurveyItem, ...]:
         raise SchemaError(
             f"{path.name}: cannot be read ({error}).", hint="Give a YAML file of survey items."
         ) from error
+    listed = body.get("items") if isinstance(body, dict) else None
+    if not isinstance(listed, list) or not listed:
+        raise SchemaError(f"{path.name}: no items.", hint="Give a list under the key `items`.")
     try:
-        items = tuple(SurveyItem.model_validate(item) for item in body["items"])
+        items = tuple(SurveyItem.model_validate(item) for item in listed)
     except ValidationError as error:
         raise schema_error(error, where=path.name, model=SurveyItem) from error
     return items

@@ -2,7 +2,7 @@
 
 from personae.measures._answers import answers_by_person
 from personae.measures._citizens import citizen_measurements, read_humans
-from personae.measures._cohorts import HSB82, Answers, Codebook, cohort_measurements, read_cohorts
+from personae.measures._cohorts import Answers, agent_answers, cohort_measurements, cohort_table, read_cohorts
 from personae.measures._depth import (
     attribute_jaccard,
     choice_measurements,
@@ -17,8 +17,9 @@ from personae.measures._depth import (
     value_agreement,
 )
 from personae.measures._dialogue import Talk, dialogue_measurements, echo_copy, echo_test, talk_metrics, talks
-from personae.measures._diversity import diversity_measurements
+from personae.measures._diversity import diversity_measurements, encoded_diversity
 from personae.measures._drift import Encode, drift_measurements, path_drift_measurements
+from personae.measures._equal_tokens import equal_token_measurements
 from personae.measures._identity import (
     identity_measurements,
     likelihood_identity_measurements,
@@ -58,11 +59,9 @@ from personae.measures._traits import (
 from personae.measures._written import written_measurements
 
 __all__ = [
-    "HSB82",
     "POLARITY",
     "Answers",
     "AssociationMap",
-    "Codebook",
     "Encode",
     "Maker",
     "PairComparison",
@@ -71,6 +70,7 @@ __all__ = [
     "TraitTable",
     "VariableComparison",
     "adjusted",
+    "agent_answers",
     "answers_by_person",
     "association_map",
     "attribute_jaccard",
@@ -81,6 +81,7 @@ __all__ = [
     "citizen_measurements",
     "closing_rule_measurements",
     "cohort_measurements",
+    "cohort_table",
     "compare_populations",
     "composition_measurements",
     "corpus_measurements",
@@ -92,6 +93,8 @@ __all__ = [
     "drift_measurements",
     "echo_copy",
     "echo_test",
+    "encoded_diversity",
+    "equal_token_measurements",
     "filled_depth",
     "identity_measurements",
     "intended_against_answered",

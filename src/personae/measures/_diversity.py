@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from personae.core import InputError, Measurement, derive_rng
 from personae.measures._make import Direction, Maker
+from personae.models import Encoder
 from personae.statistics import (
     Statistic,
     bootstrap_interval,
@@ -66,6 +67,17 @@ def diversity_measurements(
     if vectors is not None:
         out.extend(_of_vectors(make, np.asarray(vectors)[chosen], encoder or "encoder not named"))
     return out
+
+
+def encoded_diversity(
+    texts: Sequence[str], encoder: Encoder, *, model: str, seed: int, sample: int = 2000
+) -> list[Measurement]:
+    """`diversity_measurements` with the vectors of an encoder; nothing when there are no texts."""
+    if not texts:
+        return []
+    return diversity_measurements(
+        texts, model=model, seed=seed, vectors=encoder.encode(texts), encoder=encoder.name, sample=sample
+    )
 
 
 class _Diversity:

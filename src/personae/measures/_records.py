@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from personae.core import CorpusRow, DraftRow, FitRow, IssueRow, Measurement, Persona, SlotRow
-from personae.creation import PARAGRAPHS, RulePack
+from personae.core import CorpusRow, FitRow, Measurement, Persona
+from personae.creation import PARAGRAPHS, REVIEW, DraftLog, RulePack
 from personae.measures._make import Maker
 from personae.statistics import correlation_interval, mean_interval, proportion_interval
 from personae.text import jaccard
@@ -143,10 +143,9 @@ def _optimism(make: Maker, people: Sequence[Persona], pack: RulePack) -> list[Me
     ]  # fmt: skip
 
 
-def composition_measurements(
-    slots: Sequence[SlotRow], issues: Sequence[IssueRow], drafts: Sequence[DraftRow], *, model: str, seed: int
-) -> list[Measurement]:
+def composition_measurements(log: DraftLog, *, model: str, seed: int) -> list[Measurement]:
     """How drafts fared: accepted share, slots filled, parse failures, keys refused, errors by round, tokens."""
+    slots, issues, drafts = log.slots, log.issues, log.turns
     if not slots:
         return []
     make = Maker(model=model, seed=seed, cluster="slot")
@@ -165,10 +164,11 @@ def composition_measurements(
                 unit="share", direction="higher is better", method="share of slots after all attempts",
             )
         )  # fmt: skip
+    turns = [d for d in drafts if d.owner != REVIEW]
     out.append(
         make.estimate(
             "compose.parse_failures", "Turns whose reply was no value",
-            proportion_interval([float(d.problem is not None) for d in drafts], [d.k for d in drafts]), unit="share",
+            proportion_interval([float(d.problem is not None) for d in turns], [d.k for d in turns]), unit="share",
             direction="lower is better", method="share of turns, clustered by slot",
         )
     )  # fmt: skip

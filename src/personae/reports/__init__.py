@@ -43,7 +43,7 @@ from personae.reports._population import (
     rules_section,
 )
 from personae.reports._render import render_page, style_sheet, write_report
-from personae.reports._results import DetectableEffect, power_section, results_section
+from personae.reports._results import DetectableEffect, cohorts_section, grouped_results, power_section, results_section
 from personae.reports._run import (
     cost_section,
     environment_section,
@@ -86,6 +86,7 @@ __all__ = [
     "Turn",
     "answers_section",
     "association_section",
+    "cohorts_section",
     "comparison_page",
     "conversations_section",
     "cost_section",
@@ -94,6 +95,7 @@ __all__ = [
     "environment_section",
     "failures_section",
     "fit_section",
+    "grouped_results",
     "limits_section",
     "map_section",
     "model_size",

@@ -33,6 +33,28 @@ class DetectableEffect:
     reason: str = ""
 
 
+def cohorts_section(header: Sequence[str], rows: Sequence[tuple[Cell, ...]]) -> Section:
+    """A table of cohort means of agents, and of people where there are any."""
+    lead = (
+        "Answers of agents are expected values over the likelihood of each answer; people are shown on their own "
+        "scale. No agent stands for a person, and what a model answers is no finding about people."
+    )
+    return Section("means", "Means of cohorts", [DataTable(header, rows, "Group level only")], lead)
+
+
+def grouped_results(
+    measurements: Sequence[Measurement], groups: Iterable[tuple[str, str, tuple[str, ...]]]
+) -> list[Section]:
+    """One section of results for each group that has measurements.
+
+    Args:
+        measurements: of the whole run.
+        groups: anchor, heading, and what the names of the group's measurements start with.
+    """
+    found = [(anchor, title, [m for m in measurements if m.name.startswith(stems)]) for anchor, title, stems in groups]
+    return [results_section(rows, section=anchor, title=title) for anchor, title, rows in found if rows]
+
+
 def results_section(
     measurements: Iterable[Measurement],
     *,

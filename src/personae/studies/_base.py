@@ -182,6 +182,12 @@ class Study(ABC):
         """The text of `prompts/NAME.j2` in the study's folder."""
         return (cls.folder() / "prompts" / f"{name}.j2").read_text("utf-8").strip()
 
+    @classmethod
+    def data(cls, name: str) -> Path:
+        """`data/NAME.yaml` in the study's folder if there is one, else the user's own file of that path."""
+        shipped = cls.folder() / "data" / f"{name}.yaml"
+        return shipped if shipped.is_file() else Path(name)
+
     def check(self, spec: Any) -> None:
         """Raise now what would otherwise be missing only when the work is done (an encoder's weights, say)."""
         del spec

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from personae.conditioning import Prompt, embody
+from personae.conditioning import Prompt, answer_survey
 from personae.core import (
     Condition,
     InputError,
@@ -19,7 +19,7 @@ from personae.core import (
     derive_seed,
 )
 from personae.creation import DeepPeople, NarrativeBudget, Population, Sampling, parse_anchors, write_values
-from personae.instruments import administer, load_survey_items
+from personae.instruments import load_survey_items
 from personae.measures import (
     choice_measurements,
     choice_rows,
@@ -29,7 +29,7 @@ from personae.measures import (
     read_humans,
 )
 from personae.models import open_encoder
-from personae.reports import Page, Section, results_section
+from personae.reports import Page, grouped_results
 from personae.runs import Unit
 from personae.studies._base import Bench, Stage, Study, register
 from personae.studies._pages import closing_sections, describe, opening_sections
@@ -119,13 +119,8 @@ class DeepPersona(Study):
         method: Condition = Prompt(cue_style="written", budget=spec.persona_tokens, rules=RULES)
         if k is None:
             method = Prompt(rules=citizen if condition == "country" else RULES)
-        rows: list[ResponseRow] = []
-        async with embody(person, method, bench.model, label=condition) as actor:
-            for item in _items():
-                asked = item.instrument(source="own wording", licence="Apache-2.0")
-                seed = derive_seed(bench.seed, "survey")
-                rows += await administer(actor, asked, rotation="full", seed=seed, unit=unit.key)
-        return rows
+        seed = derive_seed(bench.seed, "survey")
+        return await answer_survey(person, _items(), method, bench.model, label=condition, seed=seed, unit=unit.key)
 
     def after(self, stage: Stage, bench: Bench) -> Sequence[str]:
         """How deep the people are."""
@@ -163,18 +158,17 @@ class DeepPersona(Study):
             ("choice", "Ways of choosing attributes", ("choice.",)),
             ("citizens", "Distance to people's answers", ("citizen.",)),
         )
-        results: list[Section] = []
-        for section, title, stems in groups:
-            found = [m for m in measurements if m.name.startswith(stems)]
-            if found:
-                results.append(results_section(found, section=section, title=title))
         design = DESIGN
         if spec.survey and not spec.humans:
             design += "\nNo file of human answers was given, so the answers are recorded but no distance is computed.\n"
         return Page(
             "Are deep people deep, unlike each other, and like real citizens?",
             f"{spec.people} people from {spec.recipe}, {bench.reference}, seed {bench.seed}",
-            [*opening_sections(bench, self.card(), design), *results, *closing_sections(bench)],
+            [
+                *opening_sections(bench, self.card(), design),
+                *grouped_results(measurements, groups),
+                *closing_sections(bench),
+            ],
         )
 
 

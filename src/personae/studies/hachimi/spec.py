@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from personae.creation import StudentSource
+from personae.instruments import Baseline
+from personae.models import EncoderName
 from personae.studies._base import StudySpec
 
 
@@ -28,13 +31,53 @@ class HachimiSpec(StudySpec):
     stratified: bool = Field(default=True, description="false: slots are drawn, not quotas")
     dedup: bool = Field(default=True, description="false: near-copies stay")
     one_shot: bool = Field(default=False, description="one owner of all keys with the same tokens, no revision")
+    equal_tokens: bool = Field(
+        default=False, description="writer=model: also one-shot drafts of every slot with the tokens its drafts used"
+    )
+    survey: bool = Field(default=False, description="every accepted student answers the items (200 of a bulk run)")
+    items: str = Field(
+        default="survey", description="survey items: a name in data/, or a YAML file; those of the codebook are asked"
+    )
+    codebook: str = Field(
+        default="records", description="cohorts and human columns: records, hsb82 or star in data/, or a YAML file"
+    )
+    humans: str = Field(default="", description="CSV file of real pupils; '' = no comparison")
+    least: int = Field(default=5, ge=1, description="fewest of a cohort on either side")
+    baseline: Baseline = Field(
+        default="actor", description="whose answers to an empty question are taken out: the student's or nobody's"
+    )
+    persona_tokens: int = Field(default=400, ge=80, description="most tokens of a student's text in the survey")
+    encoder: EncoderName = Field(default="hash", description="vectors of the texts, for their diversity")
     phrases: str = Field(default="student.en", description="phrase grammar of the grammar writer")
     bulk_from: int = Field(default=2000, ge=2, description="grammar runs of this size and more go to Parquet parts")
+
+    @model_validator(mode="after")
+    def _comparable(self) -> Self:
+        if self.equal_tokens and (self.writer != "model" or self.one_shot):
+            raise ValueError(
+                "equal_tokens compares a model's owners with its one-shot drafts: set writer=model, one_shot=false"
+            )
+        return self
 
     @property
     def size(self) -> int:
         """How many students."""
         return self.people or (200 if self.writer == "grammar" else 8)
+
+    def source(self, seed: int) -> StudentSource:
+        """The students as columns.
+
+        Raises:
+            InputError, RecipeError: shares or phrases that do not fit.
+        """
+        return StudentSource(
+            self.size, seed, mix=self.mix, anchors=self.anchors, stratified=self.stratified, grammar=self.phrases
+        )
+
+    @property
+    def turns(self) -> int:
+        """Turns of the owners at one draft, at most."""
+        return 5 * (1 + self.rounds)
 
     @property
     def bulk(self) -> bool:

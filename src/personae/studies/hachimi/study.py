@@ -1,58 +1,57 @@
-"""HACHIMI: slots under quotas, five owners on a whiteboard, guards, targeted revision, gate, records."""
+"""HACHIMI: slots under quotas, five owners on a whiteboard, guards, targeted revision, gate, records, survey."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
-import numpy as np
-
-from personae.core import (
-    CorpusRow,
-    DraftRow,
-    FitRow,
-    IssueRow,
-    Measurement,
-    PersonaRow,
-    Row,
-    SlotRow,
-    canonical_json,
-)
+from personae.conditioning import Prompt, answer_survey
+from personae.core import CorpusRow, FitRow, Measurement, ResponseRow, Row, SlotRow, derive_seed
 from personae.creation import (
-    BULK_RULE,
-    PARAGRAPHS,
+    DraftLog,
     GrammarWriter,
     ModelReviewer,
     ModelWriter,
-    Owner,
-    RecordsFolder,
-    Slot,
     StudentSource,
+    bulk_students,
     compose,
-    lexical_duplicates,
+    finished_students,
     load_pack,
-    pack_guard,
-    pack_owners,
-    read_levels,
-    review_schema,
-    student_persona,
-    student_schemas,
-    write_records,
+    near_copy_issues,
+    one_shot_drafts,
+    respondent_rows,
+    standing_drafts,
+    student_guard,
+    student_owners,
+    student_slot,
+    student_text,
 )
-from personae.measures import composition_measurements, corpus_measurements, record_measurements
-from personae.reports import DataTable, Page, Section, results_section
+from personae.instruments import Codebook, SurveyItem, load_codebook, load_survey_items
+from personae.measures import (
+    agent_answers,
+    cohort_measurements,
+    cohort_table,
+    composition_measurements,
+    corpus_measurements,
+    encoded_diversity,
+    equal_token_measurements,
+    read_cohorts,
+    record_measurements,
+)
+from personae.models import open_encoder
+from personae.reports import DataTable, Page, Section, cohorts_section, grouped_results
 from personae.runs import Unit
 from personae.studies._base import Bench, Stage, Study, register
 from personae.studies._pages import closing_sections, describe, opening_sections
 from personae.studies.hachimi.spec import DEEP, FAST, MAX_TOKENS, TEMPERATURES, HachimiSpec
 
-TARGETS: Final = {
-    "grade": "target_grade", "sex": "target_sex", "academic_level": "target_level", "subject_cluster": "target_cluster",
-}  # fmt: skip
 SHOWN: Final = 200
 """people of a bulk run that are kept as evidence beside the parts"""
+SAMPLE: Final = 500
+"""texts whose diversity is measured"""
+BASELINE: Final = "one_shot"
+ASKED: Final = "respondent"
 
 
 @register
@@ -64,172 +63,169 @@ class Hachimi(Study):
 
     def __init__(self) -> None:
         self._cache: dict[Any, Any] = {}
+        self._read: Any = None
 
     def check(self, spec: HachimiSpec) -> None:
-        """Shares and phrases that do not fit are better known first."""
-        StudentSource(spec.size, 0, mix=spec.mix, grammar=spec.phrases)
+        """Shares, phrases, encoder, codebook and human file are looked at before anything is made."""
+        spec.source(0)
+        open_encoder(spec.encoder)
+        if spec.survey:
+            _, book = self._survey_of(spec)
+            if spec.humans:
+                read_cohorts(spec.humans, book)
 
     def asks(self, spec: HachimiSpec) -> bool:
-        """The grammar asks nobody."""
-        return spec.writer == "model"
+        """The grammar asks nobody; the survey asks."""
+        return spec.writer == "model" or spec.survey
 
     def plan(self, spec: HachimiSpec, seed: int) -> Sequence[Stage]:
-        """Attempts at every slot, a gate after each, then the people; or one bulk unit."""
+        """Attempts at every slot, a gate after each, the baseline, the people; or one bulk unit. Then the survey."""
         del seed
-        if spec.bulk:
-            return (Stage("records", (Unit("records", "records"),), calls=0),)
         stages: list[Stage] = []
-        calls = spec.size * (1 if spec.one_shot else 5 * (1 + spec.rounds)) if spec.writer == "model" else 0
-        for a in range(spec.attempts):
-            units = tuple(Unit(f"student/{k}/{a}", f"attempt-{a}", (k, a)) for k in range(spec.size))
-            stages.append(Stage(f"attempt-{a}", units, calls=calls))
-            if spec.dedup:
-                stages.append(Stage(f"gate-{a}", (Unit(f"gate/{a}", f"gate-{a}", a),), calls=0))
-        return (*stages, Stage("people", (Unit("people", "people"),), calls=0))
+        if spec.bulk:
+            stages.append(Stage("records", (Unit("records", "records"),), calls=0))
+        else:
+            calls = spec.size * (1 if spec.one_shot else spec.turns) if spec.writer == "model" else 0
+            for a in range(spec.attempts):
+                units = tuple(Unit(f"student/{k}/{a}", f"attempt-{a}", (k, a)) for k in range(spec.size))
+                stages.append(Stage(f"attempt-{a}", units, calls=calls))
+                if spec.dedup:
+                    stages.append(Stage(f"gate-{a}", (Unit(f"gate/{a}", f"gate-{a}", a),), calls=0))
+            if spec.equal_tokens:
+                units = tuple(Unit(f"{BASELINE}/{k}", BASELINE, k) for k in range(spec.size))
+                stages.append(Stage(BASELINE, units, calls=spec.size * spec.turns * spec.attempts))
+            stages.append(Stage("people", (Unit("people", "people"),), calls=0))
+        if spec.survey:
+            stages.append(Stage("cohorts", (Unit("cohorts", "cohorts"),), calls=0))
+            asked = min(spec.size, SHOWN) if spec.bulk else spec.size
+            units = tuple(Unit(f"survey/{k}", "survey", k) for k in range(asked))
+            stages.append(Stage("survey", units, calls=asked * len(self._survey_of(spec)[0])))
+        return tuple(stages)
 
     async def work(self, unit: Unit, bench: Bench) -> Sequence[Row]:
         """One unit of any stage."""
-        if unit.stage == "records":
-            return self._records(unit, bench)
-        if unit.stage == "people":
-            return self._people(unit, bench)
-        if unit.stage.startswith("gate"):
-            return self._gate(unit, bench)
-        k, attempt = unit.payload
-        if k in self._standing(bench, unit.stage):
-            return ()
-        return await self._draft(unit, bench, k, attempt)
+        match unit.stage:
+            case "records":
+                folder = bench.run.path / "records"
+                return bulk_students(self._source(bench), folder, dedup=bench.spec.dedup, shown=SHOWN, unit=unit.key)
+            case "people":
+                return finished_students(self._source(bench), self._standing(unit, bench), unit=unit.key)
+            case "cohorts":
+                _, book = self._survey_of(bench.spec)
+                return respondent_rows(bench.with_role("student"), book, seed=bench.seed, unit=unit.key, role=ASKED)
+            case "survey":
+                return await self._survey(unit, bench)
+            case "one_shot":
+                return await self._draft(unit, bench, unit.payload)
+            case stage if stage.startswith("gate"):
+                return near_copy_issues(self._standing(unit, bench), unit=unit.key)
+            case _:
+                k, attempt = unit.payload
+                return () if k in self._standing(unit, bench) else await self._draft(unit, bench, k, attempt)
 
-    async def _draft(self, unit: Unit, bench: Bench, k: int, attempt: int) -> Sequence[Row]:
+    async def _draft(self, unit: Unit, bench: Bench, k: int, attempt: int | None = None) -> Sequence[Row]:
+        """A draft by the owners; without an attempt, one-shot drafts with as many tokens as they used for the slot."""
         spec: HachimiSpec = bench.spec
-        source, pack = self._source(bench), load_pack("student")
-        guard = pack_guard(
-            pack, read_levels, skip=lambda code: not spec.anchors and code.startswith("anchor_"), targets=TARGETS
-        )
-        owners = self._owners(spec)
+        source, model = self._source(bench), spec.writer == "model"
+        slot, guards = student_slot(source, k), [student_guard(anchors=spec.anchors)]
+        writer = ModelWriter(bench.model) if model else GrammarWriter(source)
+        owners = student_owners(
+            {name: self.prompt(name) for name in TEMPERATURES}, temperatures=TEMPERATURES, max_tokens=MAX_TOKENS,
+            guided=spec.guided, own_levels=not model,
+        )  # fmt: skip
+        checks = {"fast": (self.prompt("fast"), *FAST), "deep": (self.prompt("deep"), *DEEP)}
         async with bench.model.session(unit.key):
-            made = await compose(
-                _slot(source, k),
-                owners,
-                GrammarWriter(source) if spec.writer == "grammar" else ModelWriter(bench.model),
-                [guard],
-                seed=bench.seed,
-                attempt=attempt,
-                rounds=spec.rounds,
-                reviewer=self._reviewer(bench, owners) if spec.review and spec.writer == "model" else None,
-                validate=spec.validator,
-                one_shot=spec.one_shot,
-            )
-        return made.rows(unit.key)
-
-    def _owners(self, spec: HachimiSpec) -> tuple[Owner, ...]:
-        briefs = {name: self.prompt(name) for name in TEMPERATURES}
-        schemas: dict[str, Any] = student_schemas(guided=spec.guided)
-        if spec.writer == "grammar":  # it gives levels itself; a model's are read from its paragraphs
-            pack = load_pack("student")
-            groups = ("value_dimensions", "creativity_dimensions", "health_dimensions")
-            schemas |= {f: {"enum": list(pack.vocab["level"].words)} for g in groups for f in pack.groups[g]}
-        return pack_owners(load_pack("student"), schemas, briefs, temperatures=TEMPERATURES, max_tokens=MAX_TOKENS)
-
-    def _reviewer(self, bench: Bench, owners: Sequence[Owner]) -> ModelReviewer:
-        names = tuple(o.name for o in owners)
-        fast, deep = (
-            Owner(name=n, keys=review_schema(names), brief=self.prompt(n), temperature=t, max_tokens=most)
-            for n, (t, most) in (("fast", FAST), ("deep", DEEP))
-        )
-        return ModelReviewer(bench.model, fast, deep, names)
+            if attempt is None:
+                tokens, most = self._logs(bench, unit.stage)[0].tokens.get(k, 0), spec.turns * spec.attempts
+                made = await one_shot_drafts(slot, owners, writer, guards, seed=bench.seed, tokens=tokens, most=most)
+                return [row for draft in made for row in draft.rows(unit.key)]
+            draft = await compose(
+                slot, owners, writer, guards, seed=bench.seed, attempt=attempt, rounds=spec.rounds,
+                reviewer=ModelReviewer.of(bench.model, owners, **checks) if spec.review and model else None,
+                validate=spec.validator, one_shot=spec.one_shot,
+            )  # fmt: skip
+        return draft.rows(unit.key)
 
     def _source(self, bench: Bench) -> StudentSource:
-        spec: HachimiSpec = bench.spec
-        key = ("source", bench.seed, spec)
+        return self._once(("source", bench.seed, bench.spec), lambda: bench.spec.source(bench.seed))
+
+    def _survey_of(self, spec: HachimiSpec) -> tuple[tuple[SurveyItem, ...], Codebook]:
+        """The items that the codebook has a column for, and the codebook."""
+        files = self.data(spec.items), self.data(spec.codebook)
+        items, book = self._once(files, lambda: (load_survey_items(files[0]), load_codebook(files[1])))
+        return book.chosen(items), book
+
+    def _once(self, key: Any, make: Callable[[], Any]) -> Any:
         if key not in self._cache:
-            self._cache[key] = StudentSource(
-                spec.size, bench.seed, mix=spec.mix, anchors=spec.anchors, stratified=spec.stratified,
-                grammar=spec.phrases,
-            )  # fmt: skip
+            self._cache[key] = make()
         return self._cache[key]
 
-    def _standing(self, bench: Bench, stage: str) -> dict[int, SlotRow]:
-        """Accepted drafts by k that no gate has sent back."""
-        held = self._cache.get("standing")
-        if held is None or held[0] is not bench or held[1] != stage:
-            copies = {(i.k, i.attempt) for i in bench.run.rows(IssueRow) if i.code == "near_copy"}
-            rows = sorted(bench.run.rows(SlotRow), key=lambda r: r.attempt)
-            held = (bench, stage, {r.k: r for r in rows if r.accepted and (r.k, r.attempt) not in copies})
-            self._cache["standing"] = held
-        return held[2]
+    def _logs(self, bench: Bench, stage: str = "") -> tuple[DraftLog, DraftLog]:
+        """Drafts by the owners with what the gates said, and one-shot drafts at equal tokens; read once a stage."""
+        if self._read is None or self._read[0] is not bench or self._read[1] != stage:
+            logs = DraftLog.of(bench.run).parted(f"{BASELINE}/")
+            self._read = (bench, stage, logs, standing_drafts(logs[0]))
+        return self._read[2]
 
-    def _gate(self, unit: Unit, bench: Bench) -> Sequence[Row]:
-        held = sorted(self._standing(bench, unit.stage).values(), key=lambda r: r.k)
-        texts = [" ".join(str(json.loads(r.fields).get(p, "")) for p in PARAGRAPHS) for r in held]
-        losers = lexical_duplicates(texts, BULK_RULE).losers
-        return [
-            IssueRow(
-                unit=unit.key, k=held[i].k, attempt=held[i].attempt, round=-1, code="near_copy", owner=None,
-                fields=PARAGRAPHS, description="a near-copy of an earlier record", severity="error", source="gate",
-            )
-            for i in losers.tolist()
-        ]  # fmt: skip
+    def _standing(self, unit: Unit, bench: Bench) -> dict[int, SlotRow]:
+        self._logs(bench, unit.stage)
+        return self._read[3]
 
-    def _people(self, unit: Unit, bench: Bench) -> Sequence[Row]:
-        source, held = self._source(bench), self._standing(bench, unit.stage)
-        rows: list[Row] = []
-        records = [
-            read_levels(json.loads(row.fields)) | _targets(source, k) | {"k": k, "attempt": row.attempt}
-            for k, row in sorted(held.items())
-        ]
-        for record in records:
-            person = student_persona(record, recipe=source.slots.hash, seed=bench.seed)
-            rows.append(PersonaRow.of(person, unit=unit.key, k=int(record["k"]), role="student"))
-        if records:
-            fields = ("grade", "sex", "target_cluster", "academic_level")
-            rows += source.fit({f: [r.get(f) for r in records] for f in fields}, unit=unit.key)
-        return rows
+    async def _survey(self, unit: Unit, bench: Bench) -> Sequence[Row]:
+        spec: HachimiSpec = bench.spec
+        items, _ = self._survey_of(spec)
+        method = Prompt(cue_style="written", budget=spec.persona_tokens, rules=self.prompt("survey"))
+        people = bench.with_role(ASKED)
+        if unit.payload >= len(people):  # fewer were accepted than asked for
+            return ()
+        return await answer_survey(
+            people[unit.payload], items, method, bench.model, label="survey", seed=derive_seed(bench.seed, "survey"),
+            unit=unit.key, baseline=spec.baseline, source=spec.items, licence="see the file of items",
+        )  # fmt: skip
 
-    def _records(self, unit: Unit, bench: Bench) -> Sequence[Row]:
-        source = self._source(bench)
-        report = write_records(source, bench.run.path / "records", dedup=bench.spec.dedup)
-        assert report is not None  # noqa: S101 - one shard writes everything
-        corpus = RecordsFolder(source, bench.run.path / "records", rule=BULK_RULE if bench.spec.dedup else None)
-        people = [student_persona(r, recipe=source.slots.hash, seed=bench.seed) for r in corpus.first(SHOWN)]
-        body = canonical_json(report.model_dump(mode="json", exclude={"fit"}) | {"quota_error": report.quota_error})
-        return [
-            CorpusRow(unit=unit.key, name="records", rows=report.rows, digest=report.digest, report=body),
-            *(PersonaRow.of(p, unit=unit.key, k=p.provenance.k or 0, role="student") for p in people),
-            *(row.model_copy(update={"unit": unit.key}) for row in report.fit),
-        ]
+    def _answers(self, bench: Bench) -> Any:
+        """Agents' answers by cohort, and people's where there is a file."""
+        _, book = self._survey_of(bench.spec)
+        agents = agent_answers(bench.with_role(ASKED), list(bench.run.rows(ResponseRow)), book)
+        return agents, read_cohorts(bench.spec.humans, book) if bench.spec.humans else None
 
     def measure(self, bench: Bench) -> list[Measurement]:
-        """Errors re-checked, quotas, stages, lengths, templates, optimism; rounds and failures; the bulk report."""
-        shared: dict[str, Any] = {"model": bench.reference, "seed": bench.seed}
-        people = bench.with_role("student")
+        """Errors, quotas, optimism, diversity; rounds and failures; the bulk; equal tokens; cohorts."""
+        spec: HachimiSpec = bench.spec
+        shared: dict[str, Any] = {"model": bench.reference if spec.writer == "model" else "none", "seed": bench.seed}
+        people, (owners, alone) = bench.with_role("student"), self._logs(bench)
         fit = list(bench.run.rows(FitRow))
-        return [
-            *record_measurements(people, load_pack("student"), fit, anchors=bench.spec.anchors, **shared),
-            *composition_measurements(
-                list(bench.run.rows(SlotRow)), list(bench.run.rows(IssueRow)), list(bench.run.rows(DraftRow)), **shared
-            ),
+        out = [
+            *record_measurements(people, load_pack("student"), fit, anchors=spec.anchors, **shared),
+            *composition_measurements(owners, **shared),
             *corpus_measurements(list(bench.run.rows(CorpusRow)), **shared),
+            *encoded_diversity([student_text(p) for p in people], open_encoder(spec.encoder), sample=SAMPLE, **shared),
         ]
+        out += equal_token_measurements(owners, alone, **shared) if spec.equal_tokens else []
+        if spec.survey and spec.humans:
+            agents, human = self._answers(bench)
+            out += cohort_measurements(human, agents, model=bench.reference, seed=bench.seed, least=spec.least)
+        return out
 
     def headline(self, measurements: Sequence[Measurement]) -> Sequence[str]:
-        """Errors, quotas, optimism."""
+        """Errors, quotas, optimism; what was compared, whichever way it went."""
         wanted = ("records.hard_errors", "records.quota_error", "records.optimism", "compose.accepted")
-        return [describe(m) for name in wanted for m in measurements if m.name == name]
+        wanted += ("equal_tokens.hard_errors.pipeline_minus_one_shot",)
+        picked = [m for name in wanted for m in measurements if m.name == name]
+        return [describe(m) for m in [*picked, *(m for m in measurements if m.name.startswith("cohorts."))]]
 
     def page(self, bench: Bench, measurements: Sequence[Measurement]) -> Page:
         """Question, design, people with quotas, results, issues, failures, cost, environment, limits."""
-        codes = Counter(issue.code for issue in bench.run.rows(IssueRow))
-        table = DataTable(("Issue", "Times"), codes.most_common(), "Issues of all rounds")
+        sections = grouped_results(measurements, GROUPS)
+        if bench.spec.survey:
+            sections.append(cohorts_section(*cohort_table(*self._answers(bench))))
+        if codes := Counter(issue.code for issue in self._logs(bench)[0].issues):
+            table = DataTable(("Issue", "Times"), codes.most_common(), "Issues of all rounds")
+            sections.append(Section("issues", "Issues", [table]))
         return Page(
             "Do student records meet their quotas and the theory behind them?",
             f"{bench.spec.size} students, writer {bench.spec.writer}, {bench.reference}, seed {bench.seed}",
-            [
-                *opening_sections(bench, self.card(), DESIGN),
-                results_section(list(measurements), section="records", title="Records"),
-                *([Section("issues", "Issues", [table])] if codes else []),
-                *closing_sections(bench),
-            ],
+            [*opening_sections(bench, self.card(), DESIGN), *sections, *closing_sections(bench)],
         )
 
 
@@ -237,14 +233,13 @@ DESIGN: Final = """
 Every slot fixes grade, sex, subject cluster and academic level. Five owners write their keys in order; each sees the
 slot and the draft, nothing else. Guards object in every round, the owner they name revises, and what cannot be repaired
 is kept as failed while its slot is tried again. A gate over the whole corpus sends later near-copies back.
+
+In the survey every accepted student answers each question by option likelihood, and only means of cohorts are compared.
 """
 
-
-def _slot(source: StudentSource, k: int) -> Slot:
-    codes = source.slot_codes(np.array([k], dtype=np.int64))
-    fixed: dict[str, str | int] = {name: str(column.texts()[0]) for name, column in codes.items()}
-    return Slot(k=k, fixed=fixed | {"grade": int(fixed["grade"])})
-
-
-def _targets(source: StudentSource, k: int) -> dict[str, str | int]:
-    return {TARGETS[name]: value for name, value in _slot(source, k).fixed.items()}
+GROUPS: Final = (
+    ("records", "Records", ("records.", "compose.", "corpus.")),
+    ("diversity", "Diversity of texts", ("diversity.",)),
+    ("equal-tokens", "Owners and one-shot drafts with equal tokens", ("equal_tokens.",)),
+    ("cohorts", "Cohorts of agents and of people", ("cohorts.",)),
+)
