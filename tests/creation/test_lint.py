@@ -319,3 +319,31 @@ def test_records_without_any_shape_are_findings() -> None:
 def test_packs_have_to_be_a_list() -> None:
     with pytest.raises(InputError, match="list of packs"):
         lint(load_gallery()[0], "student")  # type: ignore[arg-type]
+
+
+CARD = {"source": {"format": "character_card", "version": "2.0", "body": {}}}
+MACROS = ("{{user}}", "{{char}}", "{{User}}", "{{original}}", "<USER>", "<BOT>", "<user>", "<CHAR>")
+
+
+@pytest.mark.parametrize("macro", MACROS)
+def test_macros_of_character_cards_are_no_slots_in_a_card(macro: str) -> None:
+    body = {
+        "names": {"full": "Mira"},
+        "description": f"A baker who saves the last roll for {macro}.",
+        "context": {"situation": f"{macro} comes in from the rain."},
+        "demonstrations": [{"lines": [{"speaker": macro, "text": f"Hello, {macro}."}]}],
+    }
+    assert not lint({**body, "ext": CARD})
+    assert {f.code for f in lint(body)} <= {"unfilled_slot", "control_token"}
+    assert {p for f in lint(body) for p in f.fields} == {
+        "description", "context.situation", "demonstrations.lines.speaker", "demonstrations.lines.text",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("slot", ["{{name}}", "[INSERT NAME]", "{hobby}", "{user}", "<NAME>", "{{user.name}}", "[USER]"])
+def test_slots_stay_findings_in_a_card(slot: str) -> None:
+    (found,) = lint({"names": {"full": "Mira"}, "description": f"{{{{char}}}} waits for {slot}.", "ext": CARD})
+    assert (found.code, found.given) == (
+        "control_token" if slot == "[USER]" else "unfilled_slot",
+        (("description", repr(slot)),),
+    )

@@ -276,7 +276,7 @@ def at_path(body: Mapping[str, Any], path: str) -> Any:
         return _plain(attributes.get(path.removeprefix("attributes."))) if isinstance(attributes, Mapping) else None
     node: Any = body
     for step in path.split("."):
-        if not isinstance(node, Mapping):
+        if type(node) is not dict and not isinstance(node, Mapping):
             return None
         node = node.get(step)
         if node is None:
@@ -288,6 +288,8 @@ _FACT: Final = frozenset(Fact.model_fields)
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, (str, int, float)):
+        return value
     if isinstance(value, Mapping):
         if "value" in value and value.keys() <= _FACT:
             return _plain(value["value"])
