@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from creation.test_lint import ALSO, TOLD, Cell, is_one_of
 from typer.testing import CliRunner
 
+from creation.test_lint import ALSO, TOLD, Cell, is_one_of
 from personae.cli._app import app
 from personae.core import InputError, RecipeError, UnknownKeyError
 from personae.creation import CORRUPTIONS, Rule, clean_people, corrupt, lint, lint_many, load_pack
@@ -105,12 +105,15 @@ def test_each_of_the_fifteen_rules_speaks_german(code: str) -> None:
     assert code not in {f.code for f in lint(STUDENT, GERMAN)}
     (found,) = (f for f in lint(body, GERMAN) if f.code == code)
     assert found.hint == {r.code: r.hint for r in load_pack("student.de").rules}[code]
-    assert code.split("_")[0] == f"R{list(BROKEN).index(code) + 1}"
+    assert code.split("_", maxsplit=1)[0] == f"R{list(BROKEN).index(code) + 1}"
 
 
 def frame(rule: Rule) -> Any:
     """What a rule is without its words."""
-    said = {"hint", "values", "not_", "scale", "at_least", "at_most", "any_of", "none_of", "pattern"} | {"min_chars", "max_chars"}
+    said = {"hint", "values", "not_", "scale", "at_least", "at_most", "any_of", "none_of", "pattern"} | {
+        "min_chars",
+        "max_chars",
+    }
 
     def walked(value: Any) -> Any:
         if isinstance(value, dict):
@@ -226,7 +229,9 @@ def test_the_command_lints_german_students(tmp_path: Path) -> None:
     people = clean_people("student", 4, seed=9, locale="de")
     path = tmp_path / "people.jsonl"
     bodies = [*people, corrupt(people[0], "diagnosis_claimed", np.random.default_rng(1), locale="de")]
-    path.write_text("\n".join(json.dumps(b if isinstance(b, dict) else b.dump(), ensure_ascii=False) for b in bodies), "utf-8")
+    path.write_text(
+        "\n".join(json.dumps(b if isinstance(b, dict) else b.dump(), ensure_ascii=False) for b in bodies), "utf-8"
+    )
     told = CliRunner().invoke(app, ["lint", str(path), "--pack", "student.de", "--json"])
     assert told.exit_code == 2
     found = json.loads(told.stdout)["data"]["findings"]

@@ -39,7 +39,7 @@ class Crafted:
     """
 
     text: str
-    writer: Literal["template", "model"]
+    writer: Literal["template", "grammar", "model"]
     attempts: int
     reasons: tuple[CraftReason, ...] = ()
     calls: tuple[str, ...] = ()

@@ -30,7 +30,7 @@ def _student(body: Body) -> Body | None:
 
 
 @_of_student
-def _grade_against_age(body: Body, rng: Rng, said: Said) -> bool:
+def _grade_against_age(body: Body, rng: Rng, _said: Said) -> bool:
     """A grade at least three years off the age."""
     student = _student(body)
     if student is None or student.get("grade") is None:
@@ -79,7 +79,7 @@ def _kohlberg_against_age(body: Body, rng: Rng, said: Said) -> bool:
 
 
 @_of_student
-def _strong_is_weak(body: Body, rng: Rng, said: Said) -> bool:
+def _strong_is_weak(body: Body, rng: Rng, _said: Said) -> bool:
     """A subject that is strong and weak."""
     student = _student(body)
     if student is None or not student.get("strong_subjects"):
@@ -93,7 +93,7 @@ def _strong_is_weak(body: Body, rng: Rng, said: Said) -> bool:
 
 
 @_of_student
-def _no_weak_subject(body: Body, rng: Rng, said: Said) -> bool:
+def _no_weak_subject(body: Body, rng: Rng, _said: Said) -> bool:
     """No weak (or no strong) subject at all."""
     student = _student(body)
     if student is None:
@@ -157,7 +157,7 @@ def _too_optimistic(body: Body, rng: Rng, said: Said) -> bool:
 
 
 @_of_student
-def _empty_paragraph(body: Body, rng: Rng, said: Said) -> bool:
+def _empty_paragraph(body: Body, rng: Rng, _said: Said) -> bool:
     """A paragraph that nobody wrote."""
     student = _student(body)
     if student is None:
@@ -168,7 +168,7 @@ def _empty_paragraph(body: Body, rng: Rng, said: Said) -> bool:
 
 
 @_of_student
-def _two_paragraphs(body: Body, rng: Rng, said: Said) -> bool:
+def _two_paragraphs(body: Body, rng: Rng, _said: Said) -> bool:
     """A paragraph broken in two."""
     student = _student(body)
     key = d.one(rng, ("personality", "values", "social_relations", "creativity", "mental_health"))
@@ -218,7 +218,7 @@ def _flat_creativity(body: Body, rng: Rng, said: Said) -> bool:
 
 
 @_of_student
-def _broken_handle(body: Body, rng: Rng, said: Said) -> bool:
+def _broken_handle(body: Body, rng: Rng, _said: Said) -> bool:
     """A handle that does not follow the pattern."""
     if _student(body) is None:
         return False
@@ -279,7 +279,7 @@ def _stock_phrase(body: Body, rng: Rng, said: Said) -> bool:
 
 
 @_of_student
-def _same_paragraph_twice(body: Body, rng: Rng, said: Said) -> bool:
+def _same_paragraph_twice(body: Body, rng: Rng, _said: Said) -> bool:
     """One paragraph used for two fields."""
     student = _student(body)
     one, two = d.one(rng, (("personality", "social_relations"), ("social_relations", "personality")))

@@ -345,7 +345,7 @@ def load_pack(source: str | Path, *, locale: str | None = None) -> RulePack:
 
 
 def _in_locale(source: str | Path, locale: str) -> str:
-    """The name or path of a pack in another language: `student` becomes `student.de`, `a/p.yaml` becomes `a/p.de.yaml`."""
+    """Name or path of a pack in another language: `student` becomes `student.de`, `p.yaml` becomes `p.de.yaml`."""
     path = Path(source)
     if path.suffix in {".yaml", ".yml"}:
         return str(path.with_suffix(f".{locale}{path.suffix}"))

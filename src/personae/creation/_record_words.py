@@ -1,4 +1,4 @@
-"""Words of the invented student records and of the defects put into them, by language: what is said, not what is done."""
+"""Words of the invented student records and of the defects put into them, by language."""
 
 from __future__ import annotations
 

@@ -111,8 +111,8 @@ def template_findings(text: str, *, own_words: bool = False, card: bool = False)
     Args:
         text: any text of a persona.
         own_words: lines that the person says; only slots, filler and tokens count in them.
-        card: it comes from a character card, where `{{user}}`, `{{char}}`, `{{original}}`, `<USER>`, `<BOT>` and `<CHAR>`
-            are macros, not slots that somebody forgot.
+        card: it comes from a character card, where `{{user}}`, `{{char}}`, `{{original}}`, `<USER>`, `<BOT>` and
+            `<CHAR>` are macros, not slots that somebody forgot.
     """
     text = text[:_LONGEST]
     plain = _MACRO.sub("they", text) if card else text
