@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -16,12 +18,8 @@ from personae.creation import (
     recipe_names,
 )  # fmt: skip
 
-RECIPES = (
-    *recipe_names(),
-    "examples/recipes/panel.yaml",
-    "examples/recipes/village.yaml",
-    "examples/recipes/waiting_room.yaml",
-)
+EXAMPLES = Path(__file__).parents[2] / "examples" / "recipes"
+RECIPES = (*recipe_names(), *(str(EXAMPLES / f"{name}.yaml") for name in ("panel", "village", "waiting_room")))
 ANA = Persona(
     names=Names(full="Ana Reis"),
     social=Social(age=1, gender="girl", occupation="retired", residence="near Porto"),
@@ -70,17 +68,8 @@ def test_neither_order_nor_company_nor_shards_change_a_text() -> None:
 
 def test_traits_states_and_odd_fields() -> None:
     (text,) = describe_people([ANA], [5], seed=2)
-    for words in (
-        "Ana Reis",
-        "1 year",
-        "a girl",
-        "You are retired.",
-        "near Porto",
-        "extremely",
-        "openness",
-        "in trust",
-        "You like rain.",
-    ):
+    told = ("Ana Reis", "1 year", "a girl", "You are retired.", "near Porto", "extremely", "openness", "in trust")
+    for words in (*told, "You like rain."):
         assert words in text
     assert "somebody else" not in text.lower()
     assert "years" not in text

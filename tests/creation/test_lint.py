@@ -351,11 +351,13 @@ def test_slots_stay_findings_in_a_card(slot: str) -> None:
 # Quick looks in front of slow patterns ------------------------------------------------------------------------------
 
 PIECES = [
-    "a", " ", "  ", ".", "\n", "{name}", "[insert x]", "[city name]", "<NAME>", "%(x)s", "____", "XXX", "T" + "BD", "${a}",
-    "<|im_end|>", "lorem ipsum", "LOREM IPSUM", "\u017fed ut perspiciati\u017f", "dummy text", "As an AI,", "as an a\u0131 chatbot", "I can\u2019t help with that.",
-    "I don't have feelings like humans do", "sorry, I cannot say", "Sure, here", "\nOkay! Let", "I hope this helps", "\u212a", "the loo\u212a",
-    "Let me know if you want", "My programming allows", "I was trained on data", "I am Qwen", "Here is the JSON.", "m\u00fcller", "e\u0301", "\u201equoted\u201c \u2013",
-    "A long sentence that stands here for the second time, word for word.", "A LONG sentence that  stands here for the second time, word for word.",
+    "a", " ", "  ", ".", "\n", "{name}", "[insert x]", "[city name]", "<NAME>", "%(x)s", "____", "X" * 4, "T" + "BD",
+    "${a}", "<|im_end|>", "lorem ipsum", "LOREM IPSUM", "\u017fed ut perspiciati\u017f", "dummy text", "As an AI,",
+    "as an a\u0131 chatbot", "I can\u2019t help with that.", "I don't have feelings like humans do", "sorry, I cannot",
+    "Sure, here", "\nOkay! Let", "I hope this helps", "\u212a", "the loo\u212a", "Let me know if you want",
+    "My programming allows", "I was trained on data", "I am Qwen", "Here is the JSON.", "m\u00fcller", "e\u0301",
+    "\u201equoted\u201c \u2013", "A long sentence that stands here for the second time, word for word.",
+    "A LONG sentence that  stands here for the second time, word for word.",
 ]  # fmt: skip
 
 

@@ -60,7 +60,7 @@ _FILLER_MARKS: Final = (
     "nemo enim", "at vero", "neque porro", " text",
 )  # fmt: skip
 """One of these stands in everything that `_FILLER` finds."""
-_SLOT_MARK: Final = re.compile(r"[{\[<%]|___|XXX|TBD|INSERT_|TO" r"DO|FIX" r"ME")
+_SLOT_MARK: Final = re.compile(r"[{\[<%]|___|X{3}|TBD|INSERT_|TO" r"DO|FIX" r"ME")
 """One of these stands in every slot."""
 _HINTS: Final = (
     r"ai|a\.i\.|artificial|assist|anthropic|alibaba|algorithm|apolog|able|appropriate|absolutely",
