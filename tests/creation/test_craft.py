@@ -72,6 +72,12 @@ def test_faults(text: str, reason: str) -> None:
     assert craft_faults(ANA, text) == reason
 
 
+def test_an_aircraft_mechanic_is_no_ai() -> None:
+    person = Persona(names=Names(full="Bo Li"), social=Social(age=40, occupation="aircraft mechanic"))
+    assert craft_faults(person, craft(person)) is None
+    assert craft_faults(person, f"As an AI, I say: {craft(person)}") == "meta_talk"
+
+
 def test_second_attempt_then_template_with_counted_reasons() -> None:
     second = made(Scripted(["You are Ana.", GOOD]))
     assert (second.writer, second.attempts, second.reasons, second.reason) == ("model", 2, ("name_missing",), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,6 +18,7 @@ from personae.creation import (
     CORRUPTIONS,
     Finding,
     Population,
+    _templates,
     clean_people,
     corrupt,
     lint,
@@ -319,3 +321,58 @@ def test_records_without_any_shape_are_findings() -> None:
 def test_packs_have_to_be_a_list() -> None:
     with pytest.raises(InputError, match="list of packs"):
         lint(load_gallery()[0], "student")  # type: ignore[arg-type]
+
+
+CARD = {"source": {"format": "character_card", "version": "2.0", "body": {}}}
+MACROS = ("{{user}}", "{{char}}", "{{User}}", "{{original}}", "<USER>", "<BOT>", "<user>", "<CHAR>")
+
+
+@pytest.mark.parametrize("macro", MACROS)
+def test_macros_of_character_cards_are_no_slots_in_a_card(macro: str) -> None:
+    body = {
+        "names": {"full": "Mira"},
+        "description": f"A baker who saves the last roll for {macro}.",
+        "context": {"situation": f"{macro} comes in from the rain."},
+        "demonstrations": [{"lines": [{"speaker": macro, "text": f"Hello, {macro}."}]}],
+    }
+    assert not lint({**body, "ext": CARD})
+    assert {f.code for f in lint(body)} <= {"unfilled_slot", "control_token"}
+    assert {p for f in lint(body) for p in f.fields} == {
+        "description", "context.situation", "demonstrations.lines.speaker", "demonstrations.lines.text",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("slot", ["{{name}}", "[INSERT NAME]", "{hobby}", "{user}", "<NAME>", "{{user.name}}"])
+def test_slots_stay_findings_in_a_card(slot: str) -> None:
+    (found,) = lint({"names": {"full": "Mira"}, "description": f"{{{{char}}}} waits for {slot}.", "ext": CARD})
+    assert (found.code, found.given) == ("unfilled_slot", (("description", repr(slot)),))
+
+
+# Quick looks in front of slow patterns ------------------------------------------------------------------------------
+
+PIECES = [
+    "a", " ", "  ", ".", "\n", "{name}", "[insert x]", "[city name]", "<NAME>", "%(x)s", "____", "X" * 4, "T" + "BD",
+    "${a}", "<|im_end|>", "lorem ipsum", "LOREM IPSUM", "\u017fed ut perspiciati\u017f", "dummy text", "As an AI,",
+    "as an a\u0131 chatbot", "I can\u2019t help with that.", "I don't have feelings like humans do", "sorry, I cannot",
+    "Sure, here", "\nOkay! Let", "I hope this helps", "\u212a", "the loo\u212a", "Let me know if you want",
+    "My programming allows", "I was trained on data", "I am Qwen", "Here is the JSON.", "m\u00fcller", "e\u0301",
+    "\u201equoted\u201c \u2013", "A long sentence that stands here for the second time, word for word.",
+    "A LONG sentence that  stands here for the second time, word for word.",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=6), max_size=8))
+@settings(max_examples=400, deadline=None)
+def test_quick_looks_change_no_finding(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    slow = _templates.template_findings.__wrapped__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_templates, "_SLOT_MARK", re.compile(""))
+        patch.setattr(_templates, "_may_hold_filler", bool_true)
+        patch.setattr(_templates, "_may_be_model_words", bool_true)
+        expected = [slow(text), slow(text, own_words=True), slow(text, card=True)]
+    assert [slow(text), slow(text, own_words=True), slow(text, card=True)] == expected
+
+
+def bool_true(_: str) -> bool:
+    return True

@@ -28,7 +28,7 @@ def test_rules_write_everybody_and_quotas_hold(start: Start, tmp_path: Path) -> 
     told = start("people", tmp_path / "a")
     values, judged, people = evidence(told.folder)
     assert len(people) == 12
-    assert {j.verdict for j in judged} == {"template"}
+    assert {j.verdict for j in judged} == {"grammar"}
     assert all(p.name in str(p.description) for p in people)
     assert "written_by_model" not in values
     assert any("hard quotas exact" in line for line in told.said)

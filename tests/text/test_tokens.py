@@ -1,4 +1,6 @@
+import re
 import time
+import unicodedata
 
 import pytest
 from hypothesis import given, settings
@@ -120,3 +122,23 @@ def test_combining_flood_does_not_stall():
     start = time.process_time()
     assert len(words(text)) == 1
     assert time.process_time() - start < 1.0
+
+
+WESTERN = st.text(
+    st.characters(max_codepoint=0x2FF) | st.sampled_from("\u2010\u2013\u2019\u201c\u201e\u2026\u20ac\u0301\u212b\u0340")
+)
+
+
+@given(WESTERN | st.text())
+@settings(max_examples=300)
+def test_normalise_is_nfc_folded_and_collapsed(text):
+    plain = unicodedata.normalize("NFC", text)
+    for mark in "\u2019\u2018\u02bc\u2032\uff07":
+        plain = plain.replace(mark, "'")
+    assert normalise(text) == re.sub(r"\s+", " ", plain.casefold()).strip()
+
+
+def test_what_is_taken_for_composed_is_composed():
+    for code in (*range(0x300), *range(0x2010, 0x2027)):
+        assert unicodedata.is_normalized("NFC", chr(code))
+        assert not unicodedata.combining(chr(code))

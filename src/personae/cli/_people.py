@@ -35,7 +35,7 @@ Writer = Annotated[
     str,
     typer.Option(
         "--writer",
-        help="Who writes each description: none; grammar (rules); model (embedded, see --model); endpoint (openai:…).",
+        help="Who writes each description: none; grammar (phrases); model (embedded, --model); endpoint (openai:…).",
     ),
 ]
 Resume = Annotated[

@@ -41,6 +41,7 @@ from personae.creation._deep_model import value_schema, write_values
 from personae.creation._deep_record import DeepRecord, FailedBatch, KeyEvent, LifeAttitude, Mark, NarrativeReport, Story
 from personae.creation._deep_rules import WordRule, WordViolation, check_deep, load_word_rules
 from personae.creation._deep_tree import ValueTree, load_value_tree
+from personae.creation._describe import describe_people
 from personae.creation._design import SampleDesign
 from personae.creation._domains import Customer, Medication, Patient, Stages, Student, StudentLevels
 from personae.creation._drawn import Drawn, Formula, LogNormal, Normal, Uniform
@@ -293,6 +294,7 @@ __all__ = [
     "craft_faults",
     "craft_messages",
     "create_people",
+    "describe_people",
     "extract_chains",
     "fallback_counts",
     "finished_students",

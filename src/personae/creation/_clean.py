@@ -5,8 +5,10 @@ They follow the packs by construction, not by trial: what is drawn later is draw
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -14,26 +16,10 @@ import numpy as np
 from personae.core import InputError, Persona, derive_rng
 from personae.creation._domains import Customer as _Customer  # registers the sub-schemas of ext
 from personae.creation._names import NameBook, NamesSpec
+from personae.creation._record_words import CleanWords, RecordWords, record_words
 
+_PLAIN: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "é": "e", "è": "e", "ç": "c"})
 RecordDomain = Literal["student", "patient", "customer"]
-_HIGH: Final = ("high", "fairly high", "upper-middle")
-_LOW: Final = ("middle", "fairly low", "low")
-_VALUES: Final = {
-    "moral": "Moral cultivation", "body_mind": "Body-mind health", "law": "Rule-of-law awareness",
-    "responsibility": "Social responsibility", "political": "Political identity", "cultural": "Cultural literacy",
-    "family": "Sense of family",
-}  # fmt: skip
-_CREATIVITY: Final = {
-    "fluency": "Fluency", "novelty": "Novelty", "flexibility": "Flexibility", "feasibility": "Feasibility",
-    "finding": "Problem finding", "analysis": "Problem analysis", "proposing": "Proposing solutions",
-    "improving": "Improving solutions",
-}  # fmt: skip
-_SUBJECTS: Final = (
-    "mathematics", "physics", "chemistry", "biology", "history", "geography", "literature", "foreign language", "art",
-    "music", "sport", "computing",
-)  # fmt: skip
-_ACADEMIC: Final = ("top 10%", "10-30%", "30-50%", "bottom 50%")
-_SYLLABLES: Final = ("mei", "lin", "an", "rui", "bo", "chen", "jia", "ning", "tao", "yu")
 _MEDICINES: Final = (
     ("hypertension", "amlodipine", (5.0, 10.0)), ("hypertension", "lisinopril", (10.0, 20.0)),
     ("type 2 diabetes", "metformin", (500.0, 850.0)), ("high cholesterol", "atorvastatin", (20.0, 40.0)),
@@ -47,11 +33,17 @@ _COMPLAINTS: Final = (
 )  # fmt: skip
 
 
-def clean_people(domain: RecordDomain, n: int, seed: int) -> tuple[Persona, ...]:
+def clean_people(domain: RecordDomain, n: int, seed: int, *, locale: str = "en") -> tuple[Persona, ...]:
     """N invented records of a domain, none of which breaks a rule of its pack. Person k depends on (domain, seed, k).
 
+    Args:
+        domain: student, patient or customer.
+        n: how many.
+        seed: root seed.
+        locale: `en`; students also `de`, which keep to the pack `student.de`.
+
     Raises:
-        InputError: another domain, or n below 0.
+        InputError: another domain or locale, or n below 0.
 
     Example:
         >>> clean_people("customer", 1, seed=7)[0].get("ext.customer.quantity") >= 1
@@ -60,8 +52,13 @@ def clean_people(domain: RecordDomain, n: int, seed: int) -> tuple[Persona, ...]
     make = {"student": _student, "patient": _patient, "customer": _customer}.get(domain)
     if make is None or n < 0:
         raise InputError(f"clean_people({domain!r}, {n!r}).", hint="Domains: student, patient, customer; n from 0.")
-    names = NameBook(NamesSpec(), seed, domain)
-    return tuple(_people(domain, n, seed, make, names))
+    if domain == "student":
+        words = record_words(locale)
+        names = NameBook(NamesSpec(shipped=words.clean.names), seed, domain)
+        return tuple(_people(domain, n, seed, partial(_student, words=words), names))
+    if locale != "en":
+        raise InputError(f"There are no {domain} records in the locale {locale!r}.", hint="Locales: en.")
+    return tuple(_people(domain, n, seed, make, NameBook(NamesSpec(), seed, domain)))
 
 
 def _people(domain: str, n: int, seed: int, make: Any, names: NameBook) -> Iterator[Persona]:
@@ -79,105 +76,94 @@ def _one(rng: np.random.Generator, items: Sequence[Any]) -> Any:
     return items[int(rng.integers(len(items)))]
 
 
-def _levels(rng: np.random.Generator, names: Sequence[str], low: int) -> dict[str, str]:
+def _levels(rng: np.random.Generator, names: Sequence[str], low: int, words: RecordWords) -> dict[str, str]:
     """Levels of which at least `low` stand at middle or below."""
     count = min(len(names), low + int(rng.integers(0, 2)))
     chosen = set(rng.permutation(len(names))[:count].tolist())
-    return {name: _one(rng, _LOW if k in chosen else _HIGH) for k, name in enumerate(names)}
+    return {name: _one(rng, words.low if k in chosen else words.high) for k, name in enumerate(names)}
 
 
-def _student(body: dict[str, Any], rng: np.random.Generator) -> None:
+def _student(body: dict[str, Any], rng: np.random.Generator, words: RecordWords) -> None:
+    said = words.clean
     grade = int(rng.integers(1, 13))
     age = grade + int(rng.integers(5, 7))
     academic = int(rng.integers(4))
-    values = _levels(rng, tuple(_VALUES), academic)
-    creativity = _creativity(rng, academic)
-    health = _health(rng, academic, healthy=values["body_mind"] == "high")
-    subjects = [_SUBJECTS[i] for i in rng.permutation(len(_SUBJECTS))[:4].tolist()]
-    body["names"]["handle"] = f"{_syllable(rng)}{_syllable(rng)}_{_syllable(rng)}"
-    body["social"]["age"] = age
+    values = _levels(rng, tuple(words.values), academic, words)
+    creativity = _creativity(rng, academic, words)
+    health = _health(rng, academic, words, healthy=values["body_mind"] == words.levels[0])
+    subjects = [said.subjects[i] for i in rng.permutation(len(said.subjects))[:4].tolist()]
+    body["names"]["handle"] = _handle(rng, body["names"], said.syllables)
+    told = {"subject": subjects[0], "given": body["names"]["given"], "pupil": said.pupil[body["social"]["sex"]]}
+    body["social"] = {"sex": said.sex[body["social"]["sex"]], "age": age}
+    peak = words.creativity[min(creativity, key=lambda k: words.levels.index(creativity[k]))]
+    told["peak"] = peak[0].lower() + peak[1:]
     body["ext"] = {
         "student": {
             "grade": grade,
             "stages": {
-                "piaget": "concrete operational" if age < 12 else "formal operational",
-                "erikson": "industry vs inferiority" if age < 12 else "identity vs role confusion",
-                "kohlberg": "pre-conventional" if age <= 10 else "conventional",
+                "piaget": words.piaget[age >= 12],
+                "erikson": words.erikson[age >= 12],
+                "kohlberg": words.kohlberg[age > 10],
             },
             "strong_subjects": subjects[:2],
             "weak_subjects": subjects[2:],
-            "academic_level": _ACADEMIC[academic],
-            "personality": _personality(rng, subjects[0]),
-            "values": " ".join(f"{_VALUES[k]} is {v}." for k, v in values.items()),
-            "social_relations": _social(rng, body["names"]["given"]),
-            "creativity": f"Overall the ideas come from {subjects[0]}. "
-            + " ".join(f"{_CREATIVITY[k]} is {v}." for k, v in creativity.items())
-            + f" The radar leans towards {_CREATIVITY[min(creativity, key=lambda k: _PLACE[creativity[k]])].lower()}.",
-            "mental_health": _mental(rng, health),
+            "academic_level": words.academic[academic],
+            "personality": said.personality.format(likes=_one(rng, said.likes), **told),
+            "values": _dimensions(values, words.values, said.dimension),
+            "social_relations": _social(rng, said, told),
+            "creativity": f"{said.overview.format(**told)} "
+            f"{_dimensions(creativity, words.creativity, said.dimension)} {said.radar.format(**told)}",
+            "mental_health": _mental(rng, health, said, told),
             "levels": {"values": values, "creativity": creativity, "health": health},
-            "sampling": {"grade": grade, "sex": body["social"]["sex"], "academic_level": _ACADEMIC[academic]},
+            "sampling": {"grade": grade, "sex": body["social"]["sex"], "academic_level": words.academic[academic]},
         }
     }
 
 
-_PLACE: Final = {word: place for place, word in enumerate((*_HIGH, *_LOW))}
+def _dimensions(levels: dict[str, str], names: Mapping[str, str], sentence: str) -> str:
+    return " ".join(sentence.format(dimension=names[k], level=level) for k, level in levels.items())
 
 
-def _syllable(rng: np.random.Generator) -> str:
-    return f"{_one(rng, _SYLLABLES)}{int(rng.integers(1, 5))}"
+def _handle(rng: np.random.Generator, names: Mapping[str, str], syllables: Sequence[str]) -> str:
+    """Syllables with tone digits; or the name in plain letters with two digits."""
+    if syllables:
+        one, two, three = (f"{_one(rng, syllables)}{int(rng.integers(1, 5))}" for _ in range(3))
+        return f"{one}{two}_{three}"
+    family, given = (re.sub("[^a-z]", "", names[part].lower().translate(_PLAIN)) for part in ("family", "given"))
+    return f"{family}.{given}{int(rng.integers(100)):02d}"
 
 
-def _creativity(rng: np.random.Generator, academic: int) -> dict[str, str]:
-    levels = _levels(rng, tuple(_CREATIVITY), academic + 1 if academic else 0)
-    if levels["feasibility"] in {"fairly low", "low"} and levels["proposing"] in _HIGH:
-        levels["proposing"] = "middle"
+def _creativity(rng: np.random.Generator, academic: int, words: RecordWords) -> dict[str, str]:
+    levels = _levels(rng, tuple(words.creativity), academic + 1 if academic else 0, words)
+    high, _, upper, middle, *lower = words.levels
+    if levels["feasibility"] in lower and levels["proposing"] in words.high:
+        levels["proposing"] = middle
     if len(set(levels.values())) == 1:
-        levels["fluency"] = "upper-middle" if levels["novelty"] == "high" else "high"
+        levels["fluency"] = upper if levels["novelty"] == high else high
     return levels
 
 
-def _health(rng: np.random.Generator, academic: int, *, healthy: bool) -> dict[str, str]:
+def _health(rng: np.random.Generator, academic: int, words: RecordWords, *, healthy: bool) -> dict[str, str]:
     weak = academic >= 2
+    middle, fairly_low, low = words.low
     return {
-        "overall": _one(rng, ("middle",) if weak or rng.random() < 0.2 else _HIGH),
-        "happiness": _one(rng, _HIGH if healthy else (*_HIGH, *_LOW)),
-        "depression": _one(rng, ("fairly low", "middle") if weak else ("low", "fairly low")),
-        "anxiety": _one(rng, ("low", "fairly low", "middle")),
+        "overall": _one(rng, (middle,) if weak or rng.random() < 0.2 else words.high),
+        "happiness": _one(rng, words.high if healthy else words.levels),
+        "depression": _one(rng, (fairly_low, middle) if weak else (low, fairly_low)),
+        "anxiety": _one(rng, (low, fairly_low, middle)),
     }
 
 
-def _personality(rng: np.random.Generator, subject: str) -> str:
-    likes = _one(rng, ("asks a second question before answering", "would rather finish one thing than start three",
-                       "laughs easily and forgives quickly", "keeps a list of small plans in a notebook"))  # fmt: skip
-    return f"A pupil who {likes}, and who can talk about {subject} until somebody changes the topic. Deadlines help."
+def _social(rng: np.random.Generator, said: CleanWords, told: Mapping[str, str]) -> str:
+    friends = _one(rng, said.friends)
+    return said.social.format(friends=friends, adults=_one(rng, said.adults), **told)
 
 
-def _social(rng: np.random.Generator, given: str) -> str:
-    friends = _one(rng, ("two close friends from the same street", "a small group that meets at the bus stop",
-                         "a seat neighbour who shares lunch", "cousins who live one floor up"))  # fmt: skip
-    adults = _one(
-        rng, ("a class teacher who listens", "a coach who is strict but fair", "a librarian who saves good books")
-    )
-    return (
-        f"{given} spends most breaks with {friends} and gets on with nearly everyone in class. There is {adults}, and "
-        f"arguments seldom last longer than a day. With strangers it takes a while before the first joke."
-    )
-
-
-def _mental(rng: np.random.Generator, health: dict[str, str]) -> str:
-    one, two = _one(
-        rng, (("calm", "sensitive"), ("cheerful", "restless"), ("thoughtful", "shy"), ("lively", "patient"))
-    )
-    signs = _one(rng, (
-        "There are no significant symptoms.",
-        "At times there is a tendency to worry before tests, and a counsellor gives support.",
-    ))  # fmt: skip
-    coping = _one(rng, ("copes by drawing", "calms down on the way home", "deals with stress by running"))
-    return (
-        f"Overall this is a {one} and {two} pupil. Overall state is {health['overall']}. Happiness is "
-        f"{health['happiness']}. Depression risk is {health['depression']}. Anxiety risk is {health['anxiety']}. "
-        f"{signs} The family background is stable. When things pile up the pupil {coping}."
-    )
+def _mental(rng: np.random.Generator, health: dict[str, str], said: CleanWords, told: Mapping[str, str]) -> str:
+    one, two = _one(rng, said.traits)
+    signs = _one(rng, said.signs)
+    coping = _one(rng, said.coping).format(**told)
+    return said.mental.format(one=one, two=two, signs=signs, coping=coping, **health, **told)
 
 
 def _patient(body: dict[str, Any], rng: np.random.Generator) -> None:

@@ -24,13 +24,16 @@ CORRUPTIONS: Final[Mapping[str, Corruption]] = MappingProxyType(KINDS)
 _REGISTERED: Final = (_defects_people, _defects_texts, _defects_students, _defects_clients)
 
 
-def corrupt(given: Persona | Mapping[str, Any], kind: str, rng: np.random.Generator) -> dict[str, Any]:
+def corrupt(
+    given: Persona | Mapping[str, Any], kind: str, rng: np.random.Generator, *, locale: str = "en"
+) -> dict[str, Any]:
     """A person with one defect, as the mapping that a file would hold (without an id).
 
     Args:
         given: a person or its mapping; it is not changed.
         kind: a name in `CORRUPTIONS`.
         rng: decides which variant of the defect, and where.
+        locale: the language of the person; students also `de`.
 
     Raises:
         UnknownKeyError: no such kind.
@@ -40,9 +43,12 @@ def corrupt(given: Persona | Mapping[str, Any], kind: str, rng: np.random.Genera
     body = given.dump() if isinstance(given, Persona) else copy.deepcopy(dict(given))
     body = copy.deepcopy(body)
     body.pop("id", None)
-    if not KINDS[kind].apply(body, rng):
+    made = KINDS[kind]
+    if locale != "en" and made.localised is None:
+        raise InputError(f"corrupt: {kind!r} has no words in the locale {locale!r}.", hint="Students' kinds have.")
+    if not (made.apply(body, rng) if made.localised is None else made.localised(body, rng, locale)):
         raise InputError(
             f"corrupt: {kind!r} cannot be put into {body.get('names', {}).get('full')!r}.",
-            hint=f"It is about the domain {KINDS[kind].domain!r} and needs what it contradicts.",
+            hint=f"It is about the domain {made.domain!r} and needs what it contradicts.",
         )
     return body

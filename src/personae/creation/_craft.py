@@ -19,7 +19,7 @@ CraftReason = Literal[
 ]  # fmt: skip
 _LONGEST: Final = 1500
 _META: Final = re.compile(
-    r"\b(as an ai|language model|as a virtual assistant|i cannot|i can't help|here is (?:a|the|your)|sure[,!])"
+    r"\b(as an ai\b|language model|as a virtual assistant|i cannot|i can't help|here is (?:a|the|your)|sure[,!])"
     r"|<\||\[/?inst\]",
     re.IGNORECASE,
 )
@@ -39,7 +39,7 @@ class Crafted:
     """
 
     text: str
-    writer: Literal["template", "model"]
+    writer: Literal["template", "grammar", "model"]
     attempts: int
     reasons: tuple[CraftReason, ...] = ()
     calls: tuple[str, ...] = ()

@@ -23,6 +23,8 @@ class Corruption:
     about: str
     apply: Operator
     """changes a mapping in place; says whether it could"""
+    localised: Callable[[Body, Rng, str], bool] | None = None
+    """the same in the words of a locale; None: there are only English ones"""
 
 
 KINDS: Final[dict[str, Corruption]] = {}

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from personae.creation import _defects as d
 from personae.creation._defects import Body, Rng
+from personae.creation._record_words import RecordWords, record_words
 
-# Students -----------------------------------------------------------------------------------------------------------
+Said = RecordWords
+_SHIFT: Final = (4, 5, 5, 0, 1, 2)
+"""A level, by its place from the best one, and what it is made into."""
 
-_SHIFT: Final = {
-    "high": "fairly low", "fairly high": "low", "upper-middle": "low", "middle": "high", "fairly low": "fairly high",
-    "low": "upper-middle",
-}  # fmt: skip
+
+def _of_student(operator: Callable[[Body, Rng, Said], bool]) -> Callable[[Body, Rng, Said], bool]:
+    """Register an operator that takes its words from a language."""
+    name = operator.__name__.removeprefix("_")
+
+    def apply(body: Body, rng: Rng, locale: str = "en") -> bool:
+        return operator(body, rng, record_words(locale))
+
+    d.KINDS[name] = d.Corruption(name, "student", (operator.__doc__ or "").strip(), apply, apply)
+    return operator
 
 
 def _student(body: Body) -> Body | None:
     return body.get("ext", {}).get("student")
 
 
-@d.kind("student")
-def _grade_against_age(body: Body, rng: Rng) -> bool:
+@_of_student
+def _grade_against_age(body: Body, rng: Rng, _said: Said) -> bool:
     """A grade at least three years off the age."""
     student = _student(body)
     if student is None or student.get("grade") is None:
@@ -32,49 +42,44 @@ def _grade_against_age(body: Body, rng: Rng) -> bool:
     return True
 
 
-@d.kind("student")
-def _piaget_against_age(body: Body, rng: Rng) -> bool:
+@_of_student
+def _piaget_against_age(body: Body, rng: Rng, said: Said) -> bool:
     """A stage of thinking that does not fit the age."""
     student, age = _student(body), d.age_of(body)
     if student is None or age is None or 10 < age < 13:
         return False
-    young = ("formal operational", "formal operational stage", "formal operations")
-    older = ("concrete operational", "concrete operational stage", "sensorimotor", "preoperational")
-    student.setdefault("stages", {})["piaget"] = d.one(rng, young if age <= 10 else older)
+    words = said.defects.piaget_young if age <= 10 else said.defects.piaget_older
+    student.setdefault("stages", {})["piaget"] = d.one(rng, words)
     return True
 
 
-@d.kind("student")
-def _erikson_against_age(body: Body, rng: Rng) -> bool:
+@_of_student
+def _erikson_against_age(body: Body, rng: Rng, said: Said) -> bool:
     """A psychosocial crisis that does not fit the age."""
     student, age = _student(body), d.age_of(body)
     if student is None or age is None or 10 < age < 14:
         return False
-    young = ("identity vs role confusion", "intimacy vs isolation", "identity versus role confusion")
-    older = ("industry vs inferiority", "initiative vs guilt", "industry versus inferiority", "integrity vs despair")
-    student.setdefault("stages", {})["erikson"] = d.one(rng, young if age <= 10 else older)
+    words = said.defects.erikson_young if age <= 10 else said.defects.erikson_older
+    student.setdefault("stages", {})["erikson"] = d.one(rng, words)
     return True
 
 
-@d.kind("student")
-def _kohlberg_against_age(body: Body, rng: Rng) -> bool:
+@_of_student
+def _kohlberg_against_age(body: Body, rng: Rng, said: Said) -> bool:
     """A stage of moral judgement that does not fit the age."""
     student, age = _student(body), d.age_of(body)
     if student is None or age is None:
         return False
-    wrong = (
-        ("post-conventional", "conventional level") if age <= 9
-        else ("post-conventional",) if age <= 13
-        else ("pre-conventional", "preconventional")
-    )  # fmt: skip
     if age == 14:
         return False
+    bad = said.defects
+    wrong = bad.kohlberg_young if age <= 9 else bad.kohlberg_middle if age <= 13 else bad.kohlberg_older
     student.setdefault("stages", {})["kohlberg"] = d.one(rng, wrong)
     return True
 
 
-@d.kind("student")
-def _strong_is_weak(body: Body, rng: Rng) -> bool:
+@_of_student
+def _strong_is_weak(body: Body, rng: Rng, _said: Said) -> bool:
     """A subject that is strong and weak."""
     student = _student(body)
     if student is None or not student.get("strong_subjects"):
@@ -87,8 +92,8 @@ def _strong_is_weak(body: Body, rng: Rng) -> bool:
     return True
 
 
-@d.kind("student")
-def _no_weak_subject(body: Body, rng: Rng) -> bool:
+@_of_student
+def _no_weak_subject(body: Body, rng: Rng, _said: Said) -> bool:
     """No weak (or no strong) subject at all."""
     student = _student(body)
     if student is None:
@@ -97,33 +102,31 @@ def _no_weak_subject(body: Body, rng: Rng) -> bool:
     return True
 
 
-@d.kind("student")
-def _unknown_academic_level(body: Body, rng: Rng) -> bool:
+@_of_student
+def _unknown_academic_level(body: Body, rng: Rng, said: Said) -> bool:
     """An academic level outside the set."""
     student = _student(body)
     if student is None:
         return False
-    student["academic_level"] = d.one(
-        rng, ("average", "top 5%", "good", "excellent", "Top 10", "30%", "bottom half", "middle")
-    )
+    student["academic_level"] = d.one(rng, said.defects.unknown_levels)
     (student.get("sampling") or {}).pop("academic_level", None)
     return True
 
 
-@d.kind("student")
-def _level_against_target(body: Body, rng: Rng) -> bool:
+@_of_student
+def _level_against_target(body: Body, rng: Rng, said: Said) -> bool:
     """Another academic level than the slot asked for."""
     student = _student(body)
     if student is None or student.get("academic_level") is None:
         return False
     slot = student.get("sampling") or {}
-    levels = [w for w in ("top 10%", "10-30%", "30-50%", "bottom 50%") if w != student["academic_level"]]
+    levels = [w for w in said.academic if w != student["academic_level"]]
     student["sampling"] = {**slot, "academic_level": d.one(rng, levels)}
     return True
 
 
-@d.kind("student")
-def _level_against_text(body: Body, rng: Rng) -> bool:
+@_of_student
+def _level_against_text(body: Body, rng: Rng, said: Said) -> bool:
     """A paragraph that gives another level than the record."""
     student = _student(body)
     levels = (student or {}).get("levels") or {}
@@ -132,29 +135,29 @@ def _level_against_text(body: Body, rng: Rng) -> bool:
     if not found:
         return False
     name = d.one(rng, sorted(found))
-    if found[name] not in _SHIFT:
+    if found[name] not in said.levels:
         return False
-    found[name] = _SHIFT[found[name]]
+    found[name] = said.levels[_SHIFT[said.levels.index(found[name])]]
     return True
 
 
-@d.kind("student")
-def _too_optimistic(body: Body, rng: Rng) -> bool:
+@_of_student
+def _too_optimistic(body: Body, rng: Rng, said: Said) -> bool:
     """A weak pupil in whom everything is high."""
     student = _student(body)
-    if student is None or student.get("academic_level") not in {"30-50%", "bottom 50%"}:
+    if student is None or student.get("academic_level") not in said.academic[2:]:
         return False
     group = d.one(rng, ("values", "creativity"))
     levels = (student.get("levels") or {}).get(group) or {}
     if not levels:
         return False
     for name in levels:
-        levels[name] = d.one(rng, ("high", "fairly high", "upper-middle"))
+        levels[name] = d.one(rng, said.high)
     return True
 
 
-@d.kind("student")
-def _empty_paragraph(body: Body, rng: Rng) -> bool:
+@_of_student
+def _empty_paragraph(body: Body, rng: Rng, _said: Said) -> bool:
     """A paragraph that nobody wrote."""
     student = _student(body)
     if student is None:
@@ -164,8 +167,8 @@ def _empty_paragraph(body: Body, rng: Rng) -> bool:
     return True
 
 
-@d.kind("student")
-def _two_paragraphs(body: Body, rng: Rng) -> bool:
+@_of_student
+def _two_paragraphs(body: Body, rng: Rng, _said: Said) -> bool:
     """A paragraph broken in two."""
     student = _student(body)
     key = d.one(rng, ("personality", "values", "social_relations", "creativity", "mental_health"))
@@ -177,54 +180,45 @@ def _two_paragraphs(body: Body, rng: Rng) -> bool:
     return True
 
 
-@d.kind("student")
-def _diagnosis_claimed(body: Body, rng: Rng) -> bool:
+@_of_student
+def _diagnosis_claimed(body: Body, rng: Rng, said: Said) -> bool:
     """A diagnosis in text that must not diagnose."""
     student = _student(body)
     if student is None or not student.get("mental_health"):
         return False
-    student["mental_health"] += " " + d.one(rng, (
-        "A doctor diagnosed depression last year.", "This meets the criteria for generalised anxiety disorder.",
-        "Clinical depression has been confirmed.", "There is a diagnosis of ADHD.", "Symptoms of PTSD are present.",
-        "A major depressive disorder is likely.", "Treatment with antidepressants has begun.",
-        "The pupil suffers from bipolar disorder.", "An eating disorder was found.",
-    ))  # fmt: skip
+    student["mental_health"] += " " + d.one(rng, said.defects.diagnoses)
     return True
 
 
-@d.kind("student")
-def _severe_crisis_with_steady_values(body: Body, rng: Rng) -> bool:
+@_of_student
+def _severe_crisis_with_steady_values(body: Body, rng: Rng, said: Said) -> bool:
     """Steady, positive values beside severe impairment."""
     student = _student(body)
     levels = ((student or {}).get("levels") or {}).get("values") or {}
-    positive = sum(v in {"high", "fairly high", "upper-middle"} for v in levels.values())
-    if student is None or positive < 5 or levels.get("body_mind") in {"fairly low", "low", None}:
+    positive = sum(v in said.high for v in levels.values())
+    if student is None or positive < 5 or levels.get("body_mind") in {*said.levels[4:], None}:
         return False
     if not student.get("mental_health"):
         return False
-    student["mental_health"] += " " + d.one(rng, (
-        "Daily life is severely impaired.", "There are suicidal thoughts.",
-        "The pupil is unable to function at school.",
-        "Self-harm happens every week.", "It is a severe crisis.",
-    ))  # fmt: skip
+    student["mental_health"] += " " + d.one(rng, said.defects.crises)
     return True
 
 
-@d.kind("student")
-def _flat_creativity(body: Body, rng: Rng) -> bool:
+@_of_student
+def _flat_creativity(body: Body, rng: Rng, said: Said) -> bool:
     """Eight creativity levels that are all the same."""
     student = _student(body)
     levels = ((student or {}).get("levels") or {}).get("creativity") or {}
     if student is None or len(levels) < 8:
         return False
-    word = d.one(rng, ("middle", "fairly low", "low"))
+    word = d.one(rng, said.low)
     for name in levels:
         levels[name] = word
     return True
 
 
-@d.kind("student")
-def _broken_handle(body: Body, rng: Rng) -> bool:
+@_of_student
+def _broken_handle(body: Body, rng: Rng, _said: Said) -> bool:
     """A handle that does not follow the pattern."""
     if _student(body) is None:
         return False
@@ -234,66 +228,58 @@ def _broken_handle(body: Body, rng: Rng) -> bool:
     return True
 
 
-@d.kind("student")
-def _infeasible_but_proposing(body: Body, rng: Rng) -> bool:
+@_of_student
+def _infeasible_but_proposing(body: Body, rng: Rng, said: Said) -> bool:
     """Low feasibility beside excellent proposals."""
     student = _student(body)
     levels = ((student or {}).get("levels") or {}).get("creativity") or {}
     if student is None or not {"feasibility", "proposing"} <= set(levels):
         return False
-    levels["feasibility"] = "low"
-    levels["proposing"] = d.one(rng, ("high", "fairly high", "upper-middle"))
+    levels["feasibility"] = said.levels[-1]
+    levels["proposing"] = d.one(rng, said.high)
     return True
 
 
-@d.kind("student")
-def _healthy_body_ill_mind(body: Body, rng: Rng) -> bool:
+@_of_student
+def _healthy_body_ill_mind(body: Body, rng: Rng, said: Said) -> bool:
     """High body-mind health beside a low overall state or a high risk."""
     student = _student(body)
     levels = (student or {}).get("levels") or {}
     if student is None or "body_mind" not in (levels.get("values") or {}) or not levels.get("health"):
         return False
-    levels["values"]["body_mind"] = "high"
-    name, word = d.one(
-        rng, (("overall", "low"), ("depression", "high"), ("anxiety", "high"), ("overall", "fairly low"))
-    )
+    high, *_, fairly_low, low = said.levels
+    levels["values"]["body_mind"] = high
+    name, word = d.one(rng, (("overall", low), ("depression", high), ("anxiety", high), ("overall", fairly_low)))
     levels["health"][name] = word
     return True
 
 
-@d.kind("student")
-def _avoidant_team_player(body: Body, rng: Rng) -> bool:
+@_of_student
+def _avoidant_team_player(body: Body, rng: Rng, said: Said) -> bool:
     """Avoids people, and is always in a team."""
     student = _student(body)
     if student is None or not student.get("social_relations") or not student.get("creativity"):
         return False
-    avoids = d.one(
-        rng, ("avoids other people", "is socially withdrawn", "keeps away from everyone", "avoids social contact")
-    )
-    teams = d.one(
-        rng, ("always works in a team", "never works alone", "is constantly in teams", "always works in groups")
-    )
-    student["social_relations"] += f" At school this pupil {avoids}."
-    student["creativity"] += f" For every project this pupil {teams}."
+    bad = said.defects
+    avoids, teams = d.one(rng, bad.avoids), d.one(rng, bad.teams)
+    student["social_relations"] += " " + bad.avoiding.format(avoids=avoids)
+    student["creativity"] += " " + bad.teaming.format(teams=teams)
     return True
 
 
-@d.kind("student")
-def _stock_phrase(body: Body, rng: Rng) -> bool:
+@_of_student
+def _stock_phrase(body: Body, rng: Rng, said: Said) -> bool:
     """A stock phrase or filler in a paragraph."""
     student = _student(body)
     key = d.one(rng, ("personality", "values", "social_relations", "creativity", "mental_health"))
     if student is None or not student.get(key):
         return False
-    student[key] += " " + d.one(rng, (
-        "As an AI language model, I cannot say more.", "Lorem ipsum dolor sit amet.", "[insert detail here]",
-        "I hope this helps!", "{name} likes school.", "TBD.", "Here is the paragraph you asked for.",
-    ))  # fmt: skip
+    student[key] += " " + d.one(rng, said.defects.stock_phrases)
     return True
 
 
-@d.kind("student")
-def _same_paragraph_twice(body: Body, rng: Rng) -> bool:
+@_of_student
+def _same_paragraph_twice(body: Body, rng: Rng, _said: Said) -> bool:
     """One paragraph used for two fields."""
     student = _student(body)
     one, two = d.one(rng, (("personality", "social_relations"), ("social_relations", "personality")))

@@ -24,6 +24,8 @@ _CHUNK: Final = 2048
 _SHOWN: Final = 120
 _SPOKEN: Final = ("style.", "demonstrations")
 """Where the person's own words stand: an apology there is no refusal."""
+_CARD: Final = "character_card"
+"""The format of a source record whose texts may hold macros."""
 _SKIPPED: Final = frozenset({"provenance", "id", "schema_version", "kind", "evidence", "policy", "consent"})
 _UNFIT: Final = "make it fit the schema of a persona"
 _LEAST_TEXT: Final = 60
@@ -187,8 +189,9 @@ def _texts(body: Mapping[str, Any]) -> list[Finding]:
     """What generators leave in texts, and texts that two fields hold."""
     out: list[Finding] = []
     seen: dict[str, str] = {}
+    card = at_path(body, "ext.source.format") == _CARD
     for path, text in _leaves(body):
-        for found in template_findings(text, own_words=path.startswith(_SPOKEN)):
+        for found in template_findings(text, own_words=path.startswith(_SPOKEN), card=card):
             severity: Severity = "error"
             out.append(
                 Finding(found.kind, _owner(path), (path,), severity, _HINTS[found.kind], ((path, _short(found.words)),))
@@ -218,7 +221,7 @@ def _leaves(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if isinstance(node, str):
             if len(node) >= 3:
                 yield path, node
-        elif depth > 12:
+        elif depth > 12 or isinstance(node, (int, float)):
             continue
         elif isinstance(node, Mapping):
             inner = [("value", node["value"])] if "value" in node and path.count(".") else list(node.items())

@@ -6,6 +6,7 @@ what, and what a target asks for (anchors). The same pack judges one person, a m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from personae.core import Fact, Frozen, Persona, RecipeError
 from personae.creation._columns import Column
 from personae.creation._documents import parse_yaml, require_known, shipped_names
 from personae.creation._load import load_text
+from personae.creation._locales import extended
 from personae.creation._reading import Reading
 from personae.creation._recipe import parse_document
 from personae.creation._rules import Count, Rule, Severity, Violation, check_fields, expand_groups
@@ -276,7 +278,7 @@ def at_path(body: Mapping[str, Any], path: str) -> Any:
         return _plain(attributes.get(path.removeprefix("attributes."))) if isinstance(attributes, Mapping) else None
     node: Any = body
     for step in path.split("."):
-        if not isinstance(node, Mapping):
+        if type(node) is not dict and not isinstance(node, Mapping):
             return None
         node = node.get(step)
         if node is None:
@@ -284,10 +286,13 @@ def at_path(body: Mapping[str, Any], path: str) -> Any:
     return _plain(node)
 
 
+_EXTENDS: Final = re.compile(r"^extends:[ ]{0,9}([\w./-]{1,200})[ ]{0,9}(?:#.*)?$", re.MULTILINE)
 _FACT: Final = frozenset(Fact.model_fields)
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, (str, int, float)):
+        return value
     if isinstance(value, Mapping):
         if "value" in value and value.keys() <= _FACT:
             return _plain(value["value"])
@@ -311,25 +316,61 @@ def _all_groups(data: Mapping[str, Any]) -> dict[str, Any]:
     return groups
 
 
-def load_pack(source: str | Path) -> RulePack:
+def load_pack(source: str | Path, *, locale: str | None = None) -> RulePack:
     """A pack shipped with the package (by name) or in a YAML file (by path). Domain schemas are registered first.
+
+    Args:
+        source: name or path. `student.de` is the pack `student` in German: a file that says `extends: student`.
+        locale: the language wanted, such as `de`; the same as the name with its ending. None: the one of the file.
 
     Raises:
         UnknownKeyError: an unknown key at any depth, or a rule about an unknown field.
-        RecipeError: malformed YAML, or anything else that does not fit.
+        RecipeError: no such pack or locale, malformed YAML, or anything else that does not fit.
 
     Example:
-        >>> load_pack("adult_general").locale
-        'en'
+        >>> load_pack("adult_general").locale, load_pack("student", locale="de").name
+        ('en', 'student.de')
     """
-    return _load(*load_text(source, "packs", "pack"))
+    pack = _load(*_whole(source))
+    if locale is None or locale == pack.locale:
+        return pack
+    named = _in_locale(source, locale)
+    if isinstance(source, str) and named not in pack_names() and not Path(named).exists():
+        own = [name for name in pack_names() if name.startswith(f"{source}.")]
+        known = sorted({pack.locale, *(name.rpartition(".")[2] for name in own)})
+        raise RecipeError(
+            f"pack {pack.name!r} is not there in the locale {locale!r}.", hint=f"Locales: {', '.join(known)}."
+        )
+    return load_pack(named)
+
+
+def _in_locale(source: str | Path, locale: str) -> str:
+    """Name or path of a pack in another language: `student` becomes `student.de`, `p.yaml` becomes `p.de.yaml`."""
+    path = Path(source)
+    if path.suffix in {".yaml", ".yml"}:
+        return str(path.with_suffix(f".{locale}{path.suffix}"))
+    return f"{source}.{locale}"
+
+
+def _whole(source: str | Path) -> tuple[str, str, str | None]:
+    """(text, how errors call it, text of the pack that it extends)."""
+    text, where = load_text(source, "packs", "pack")
+    base = _EXTENDS.search(text)
+    if base is None:
+        return text, where, None
+    name = base[1]
+    beside = Path(source).parent / name
+    return text, where, load_text(beside if name.endswith((".yaml", ".yml")) else name, "packs", "pack")[0]
 
 
 @lru_cache(maxsize=32)
-def _load(text: str, where: str) -> RulePack:
-    return RulePack.of(parse_yaml(text, where, error=RecipeError), where=where)
+def _load(text: str, where: str, base: str | None) -> RulePack:
+    body = parse_yaml(text, where, error=RecipeError)
+    if base is not None and isinstance(body, Mapping):
+        body = extended(body, parse_yaml(base, f"{where}: extends", error=RecipeError), where)
+    return RulePack.of(body, where=where)
 
 
 def pack_names() -> tuple[str, ...]:
-    """Names of the shipped packs."""
+    """Names of the shipped packs; those in another language than that of their base end in the locale."""
     return shipped_names("packs")

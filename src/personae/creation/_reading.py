@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -102,7 +102,14 @@ class Reading(Frozen):
         found = self._read(values)
         return self.default if found is None else found
 
+    @cached_property
+    def _all_texts(self) -> bool:
+        """Whether every text at its paths is wanted as it stands."""
+        return not (self.own or self.keys or self.where or self.like or self.take or self.only or self.unless)
+
     def _read(self, values: tuple[Any, ...]) -> Any:
+        if self.read == "level" and len(values) == 1 and isinstance(values[0], str) and self._all_texts:
+            return self._level(values[0][:LONGEST_READ])
         given = values[: len(self.path)]
         if self.read == "keys":
             return tuple(str(k) for v in given if isinstance(v, Mapping) for k in v) or None
@@ -180,14 +187,26 @@ class Reading(Frozen):
         found = ((w.rstrip("kK"), 1000.0 if w[-1] in "kK" else 1.0) for w in self._captures(text))
         return [float(w.replace(",", "")) * by for w, by in found if _NUMBER.fullmatch(w)]
 
+    @cached_property
+    def _terms(self) -> re.Pattern[str]:
+        return phrases(self.term)
+
+    @cached_property
+    def _levels(self) -> re.Pattern[str]:
+        return phrases(self.scale)
+
+    @cached_property
+    def _longest_level(self) -> int:
+        return max(map(len, self.scale))
+
     def _level(self, text: str) -> str | None:
         """The level said nearest after the first mention of the term that has one, as the scale spells it."""
         if not may_say(text, self.term):
             return None
-        levels = phrases(self.scale)
-        for term in phrases(self.term).finditer(text):
+        levels = self._levels
+        for term in self._terms.finditer(text):
             stop = _STOP.search(text, term.end())
-            end = min(stop.start() if stop else len(text), term.end() + self.within + max(map(len, self.scale)))
+            end = min(stop.start() if stop else len(text), term.end() + self.within + self._longest_level)
             found = levels.search(text, term.end(), end)
             if found is not None and found.start() - term.end() <= self.within:
                 return _spelt(found[0], self.scale)

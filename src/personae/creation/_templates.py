@@ -32,6 +32,8 @@ _SLOT_ANY_CASE: Final = re.compile(
     rf"|\[[a-z]{{3,20}} (?:name|here)\](?!\()",
     re.IGNORECASE,
 )
+_MACRO: Final = re.compile(r"\{\{(?:user|char|original)\}\}|<(?:user|bot|char)>", re.IGNORECASE)
+"""What a front end fills in when a character card is used (card specification, version 2; case does not matter)."""
 _FILLER: Final = re.compile(
     r"lorem ipsum|\bdolor sit amet\b|\bconsectetur adipisc|\bsed ut perspiciatis\b|\but enim ad minim\b"
     r"|\bduis aute irure\b|\bexcepteur sint occaecat\b|\bquis nostrud exercitation\b|\bnemo enim ipsam\b"
@@ -53,17 +55,42 @@ _ASSISTANT: Final = re.compile(
     r"|\bi (?:cannot|can['’]t|am unable to|won['’]t) (?:help|assist|comply|fulfil+) with (?:that|this)\b",
     re.IGNORECASE,
 )
-_HINT: Final = re.compile(
-    r"\b(?:ai|a\.i\.|artificial|models?|llms?|(?:chat ?)?bots?|assist|assistant|programs?|programm|machine|robot|gpt"
-    r"|chatgpt|openai|anthropic|google|microsoft|meta|alibaba|deepseek|mistral|hugging ?face|xai|smollm|qwen"
-    r"|copilot|phi|llama"
-    r"|claude|gemini|bard|gemma|grok|trained|training|knowledge|algorithms?|feelings|emotions|consciousness|physical|sorry"
-    r"|apolog\w+|unable|cannot|can not|able|refuse|decline|comfortable|appropriate|request|guidelines|policy|sure"
-    r"|certainly|of course|absolutely|okay|great|here|below|helps|let me know|feel free|\w+n['’]t"
-    r"|personal|opinions?|beliefs)",
-    re.IGNORECASE,
+_FILLER_MARKS: Final = (
+    "lorem ipsum", "dolor sit", "consectetur", "perspiciatis", "ad minim", "duis aute", "excepteur", "quis nostrud",
+    "nemo enim", "at vero", "neque porro", " text",
+)  # fmt: skip
+"""One of these stands in everything that `_FILLER` finds."""
+_SLOT_MARK: Final = re.compile(r"[{\[<%]|___|X{3}|TBD|INSERT_|TO" r"DO|FIX" r"ME")
+"""One of these stands in every slot."""
+_HINTS: Final = (
+    r"ai|a\.i\.|artificial|assist|anthropic|alibaba|algorithm|apolog|able|appropriate|absolutely",
+    r"bots?|bard|below|beliefs",
+    r"chat ?bot|chatgpt|copilot|claude|consciousness|cannot|can not|comfortable|certainly",
+    r"deepseek|decline",
+    r"emotions",
+    r"feelings|feel free",
+    r"gpt|google|gemini|gemma|grok|guidelines|great",
+    r"hugging ?face|here|helps",
+    r"knowledge",
+    r"llm|llama|let me know",
+    r"model|machine|microsoft|meta|mistral",
+    r"openai|of course|okay|opinion",
+    r"programs?|programm|phi|physical|policy|personal",
+    r"qwen",
+    r"robot|refuse|request",
+    r"smollm|sorry|sure",
+    r"trained|training",
+    r"unable",
+    r"xai",
 )
-"""One of these words stands in everything that the scanners below look for; most texts have none and are done."""
+"""One of these words stands in everything that the scanners of a model's words look for; words of one letter a line."""
+_HINT: Final = re.compile(
+    r"\b(?:"
+    + "|".join(rf"{line[0]}(?:{'|'.join(word[1:] for word in line.split('|'))})" for line in _HINTS)
+    + r")|\wn['’]t"
+)
+_ODD: Final = re.compile("[\u0130\u0131\u017f\u212a]")
+"""Letters that stand for i, s and k where case does not matter, but do not become them in lower case."""
 _LEAST: Final = 40
 """Shortest paragraph, in characters, that is told when it comes twice."""
 _LONGEST: Final = 20_000
@@ -78,21 +105,25 @@ class TemplateFinding:
 
 
 @lru_cache(maxsize=16_384)
-def template_findings(text: str, *, own_words: bool = False) -> tuple[TemplateFinding, ...]:
-    """What a generator left in a text. With `own_words` (lines the person says) only slots, filler and tokens count.
+def template_findings(text: str, *, own_words: bool = False, card: bool = False) -> tuple[TemplateFinding, ...]:
+    """What a generator left in a text; English, at most the first 20,000 characters are read.
 
-    English; at most the first 20,000 characters are read.
+    Args:
+        text: any text of a persona.
+        own_words: lines that the person says; only slots, filler and tokens count in them.
+        card: it comes from a character card, where `{{user}}`, `{{char}}`, `{{original}}`, `<USER>`, `<BOT>` and
+            `<CHAR>` are macros, not slots that somebody forgot.
     """
     text = text[:_LONGEST]
+    plain = _MACRO.sub("they", text) if card else text
     out: list[TemplateFinding] = []
-    for found in (_SLOT.search(text), _SLOT_ANY_CASE.search(text)):
-        if found is not None:
-            out.append(TemplateFinding("unfilled_slot", found[0]))
-            break
-    filler = _FILLER.search(text)
+    slot = (_SLOT.search(plain) or _SLOT_ANY_CASE.search(plain)) if _SLOT_MARK.search(plain) else None
+    if slot is not None:
+        out.append(TemplateFinding("unfilled_slot", slot[0]))
+    filler = _FILLER.search(text) if _may_hold_filler(text) else None
     if filler is not None:
         out.append(TemplateFinding("filler_text", filler[0]))
-    out += [TemplateFinding("control_token", span.text) for span in control_tokens(text)[:1]]
+    out += [TemplateFinding("control_token", span.text) for span in control_tokens(plain)[:1]]
     said = None if own_words else _model_words(text)
     if said is not None:
         out.append(TemplateFinding("model_words", said))
@@ -102,8 +133,19 @@ def template_findings(text: str, *, own_words: bool = False) -> tuple[TemplateFi
     return tuple(out)
 
 
+def _may_hold_filler(text: str) -> bool:
+    """A quick no, before the slow yes of the pattern."""
+    low = text.lower()
+    return any(mark in low for mark in _FILLER_MARKS) or _ODD.search(text) is not None
+
+
+def _may_be_model_words(text: str) -> bool:
+    """A quick no, before the slow yes of the scanners."""
+    return _HINT.search(text.lower()) is not None or _ODD.search(text) is not None
+
+
 def _model_words(text: str) -> str | None:
-    if _HINT.search(text) is None:
+    if not _may_be_model_words(text):
         return None
     found = _ASSISTANT.search(text)
     if found is not None:

@@ -19,6 +19,9 @@ _APOSTROPHES: Final = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "′": "
 _MAX_MARKS: Final = 30
 """Unicode's stream-safe limit of combining marks in a row. Beyond it canonical reordering is quadratic."""
 
+_MAY_COMPOSE: Final = re.compile("[\u0300-\u200f\u2027-\U0010ffff]")
+"""Text without any of these (western letters, dashes, quotation marks) is in NFC as it stands."""
+
 _IDEOGRAPHS: Final = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f"
 _SPACE: Final = re.compile(r"\s+")
 _ASCII_WORD: Final = re.compile(r"[0-9]+(?:[.,][0-9]+)+|[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*", re.ASCII)
@@ -50,6 +53,8 @@ def normalise(text: str) -> str:
 
     Runs of more than 30 combining marks are left as they are (reordering them takes quadratic time).
     """
+    if text.isascii():
+        return " ".join(text.lower().split())
     return _SPACE.sub(" ", _compose(text).translate(_APOSTROPHES).casefold()).strip()
 
 
@@ -121,7 +126,7 @@ def check_positive(name: str, value: int) -> None:
 
 
 def _compose(text: str) -> str:
-    if text.isascii():
+    if text.isascii() or _MAY_COMPOSE.search(text) is None:
         return text
     runs = groupby(text, key=lambda char: unicodedata.combining(char) != 0)
     if any(marked and sum(1 for _ in run) > _MAX_MARKS for marked, run in runs):

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import ClassVar, Final
 
 from personae.core import JudgementRow, Measurement, PersonaRow, Row, derive_seed
-from personae.creation import Crafted, Population, craft, craft_description, load_recipe, recipe_from_yaml
+from personae.creation import Crafted, Population, craft_description, describe_people, load_recipe, recipe_from_yaml
 from personae.measures import written_measurements
 from personae.reports import Page, population_page
 from personae.runs import Unit
@@ -47,9 +47,11 @@ class People(Study):
         spec: PeopleSpec = bench.spec
         population = _population(spec.recipe, spec.people, bench.seed)
         rows: list[Row] = []
-        for k in range(unit.payload, min(unit.payload + spec.block, spec.people)):
-            person = population.person(k)
-            made = Crafted(craft(person), "template", 0)
+        numbers = range(unit.payload, min(unit.payload + spec.block, spec.people))
+        people = [population.person(k) for k in numbers]
+        phrased = describe_people(people, numbers, seed=bench.seed)
+        for k, person, text in zip(numbers, people, phrased, strict=True):
+            made = Crafted(text, "grammar", 0)
             if spec.writer == "model":
                 seed = derive_seed(bench.seed, WRITING, k)
                 made = await craft_description(bench.model, person, seed, attempts=spec.attempts)
