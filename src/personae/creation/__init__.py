@@ -84,6 +84,7 @@ from personae.creation._profile import (
     SocialIdentity,
     answers_of_person,
     assemble_profile,
+    gallery_answers,
     load_profiles,
     subset_view,
 )
@@ -277,6 +278,7 @@ __all__ = [
     "create_people",
     "extract_chains",
     "fallback_counts",
+    "gallery_answers",
     "has_field",
     "household_recipe_names",
     "individualize",

@@ -29,10 +29,12 @@ from personae.core import (
     SchemaError,
     Visibility,
     derive_rng,
+    derive_seed,
     plain,
     schema_error,
 )
 from personae.creation._documents import parse_yaml, shipped
+from personae.creation._people import load_gallery
 from personae.instruments import centred, facet_scores, score_responses
 
 if TYPE_CHECKING:
@@ -313,6 +315,13 @@ def answers_of_person(persona: Persona, traits: Instrument, values: Instrument, 
         weekday=_weekday(persona),
         weekend=_weekend(persona),
     )
+
+
+def gallery_answers(count: int, traits: Instrument, values: Instrument, seed: int) -> list[ProfileAnswers]:
+    """Answers of `count` people of the gallery, drawn by `seed` (see `answers_of_person`), in the gallery's order."""
+    people = load_gallery()
+    order = derive_rng(seed, "gallery").permutation(len(people))[:count]
+    return [answers_of_person(people[k], traits, values, derive_seed(seed, "answers")) for k in sorted(order.tolist())]
 
 
 def _answer(instrument: Instrument, latent: float, key: int, rng: np.random.Generator) -> float:
