@@ -124,7 +124,7 @@ def load_inventory(name: str, texts: str | Path | None = None, *, ask: bool = Fa
     if ask:
         raise InputError(
             f"{name!r} is a key without words, so it cannot be asked.",
-            hint="Give the wording of its items (a file, one item a line), or take an inventory that ships with its own.",
+            hint="Give the wording of its items (a file, one item a line), or take an inventory that has its own.",
         )
     return load_key(name).scoring()
 

@@ -96,15 +96,11 @@ class Spectrum(Study):
 
     async def work(self, unit: Unit, bench: Bench) -> Sequence[Row]:
         """One unit of any stage."""
-        if unit.stage == "people":
-            return self._people(unit, bench)
-        if unit.stage == "statements":
-            return await self._statements(unit, bench)
-        if unit.stage == "likelihood":
-            return await self._likelihood(unit, bench)
-        if unit.stage == "judge":
-            return await self._judge(unit, bench)
-        return await self._inventory(unit, bench)
+        verbs = {
+            "people": self._people, "statements": self._statements, "likelihood": self._likelihood,
+            "judge": self._judge, "inventory": self._inventory,
+        }  # fmt: skip
+        return await verbs[unit.stage](unit, bench)
 
     @staticmethod
     def _inventories(spec: SpectrumSpec) -> tuple[Instrument, Instrument]:
@@ -115,7 +111,7 @@ class Spectrum(Study):
     def _count(spec: SpectrumSpec) -> int:
         return len(load_profiles(spec.profiles)) if spec.profiles else min(spec.people, len(load_gallery()))
 
-    def _people(self, unit: Unit, bench: Bench) -> Sequence[Row]:
+    async def _people(self, unit: Unit, bench: Bench) -> Sequence[Row]:
         spec: SpectrumSpec = bench.spec
         traits, values = self._inventories(spec)
         if spec.profiles:
@@ -219,11 +215,7 @@ class Spectrum(Study):
             [
                 *opening_sections(bench, self.card(), DESIGN),
                 results_section(own, section="identity", title="Owner found from statements", reference=None),
-                *(
-                    [results_section(judged, section="judge", title="Statements judged", reference=None)]
-                    if judged
-                    else []
-                ),
+                *([results_section(judged, section="judge", title="Judged", reference=None)] if judged else []),
                 results_section(pairs, section="contrasts", title="Differences between subsets"),
                 results_section(rest, section="statements", title="Statements as text, and the round trip"),
                 _examples(bench),
