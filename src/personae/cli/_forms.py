@@ -33,7 +33,7 @@ def make(
     ] = None,
     key: Annotated[
         Path | None,
-        typer.Option("--key", help="File for the key, not for raters; by default beside the folder."),
+        typer.Option("--key", help="File for the key, not for raters; RUN/keys/FOLDER.json by default."),
     ] = None,
     raters: Annotated[int, typer.Option("--raters", min=1, help="How many people rate.")] = 3,
     each: Annotated[int, typer.Option("--each", min=1, help="Raters per task; two or more show agreement.")] = 2,
@@ -55,7 +55,7 @@ def make(
         folder, out, ask=ask, key_file=key, raters=raters, each=each, limit=tasks, conditions=kept, seed=seed, form=form
     )
     for rater, form_tasks in made.key.forms.items():
-        who = f" (person {made.key.people[rater]})" if rater in made.key.people else ""
+        who = f" for {made.names[rater]}" if rater in made.names else ""
         reply.line(f"form {rater}{who}: {len(form_tasks)} tasks")
     reply.line(f"hand out: {made.folder}")
     reply.line(f"keep:     {made.key_file}")
@@ -66,6 +66,7 @@ def make(
             "files": [f.name for f in made.files],
             "forms": {rater: len(form_tasks) for rater, form_tasks in made.key.forms.items()},
             "tasks": len(made.key.tasks),
+            "names": dict(made.names),
         }
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
@@ -19,7 +21,7 @@ from personae.core import (
 )
 from personae.formats._files import ExportedFile, ExportFolder
 from personae.formats._lines import json_line
-from personae.formats._reading import Broken, CsvRows, Record, json_lines, lines, parse_json, whole_text
+from personae.formats._reading import Broken, json_lines, parse_json, whole_text
 from personae.formats._tables import write_csv
 from personae.measures import Rating, RatingKey, RatingQuestion
 
@@ -54,7 +56,8 @@ def write_forms(
     body = canonical_json(key.model_dump(mode="json")).encode() + b"\n"
     if target.exists() and target.read_bytes() != body:
         raise InputError(
-            f"{target}: there is another key already, and forms of it may be out.", hint="Name another file."
+            f"{target}: there is another key already, and forms of it may be out.",
+            hint="Name another file for the key, or move the old one away.",
         )
     with ExportFolder(root) as out:
         for rater in key.forms:
@@ -116,12 +119,13 @@ def read_forms(paths: Sequence[str | Path], key: RatingKey) -> tuple[Rating, ...
         for line, cells in _cells(path, key):
             where = f"{path}, row {line}"
             rating = _rating(cells, key, given, where)
-            before = seen.setdefault((rating.rater, rating.task), where)
-            if before != where:
+            before = seen.get((rating.rater, rating.task))
+            if before is not None:
                 raise InputError(
                     f"{where}, column 'task': {rating.task!r} of rater {rating.rater!r} was given before ({before}).",
-                    hint="Keep one of the two rows.",
+                    hint="Keep one of the two rows, and name every file once.",
                 )
+            seen[rating.rater, rating.task] = where
             out.append(rating)
     return tuple(out)
 
@@ -156,21 +160,53 @@ def _instructions(key: RatingKey, form: str) -> str:
 def _cells(path: Path, key: RatingKey) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Rows with their numbers; rows without anything in them are left out."""
     needed = [*key.columns[:2], *(q.name for q in key.questions)]
-    if path.suffix.lower() == ".jsonl":
-        rows: Iterator[Record | Broken] = json_lines(path)
-    else:
-        table = CsvRows(path, _delimiter(path))
-        _all_there(needed, table.columns, f"{path}, row 1")
-        rows = iter(table)
-    for found in rows:
+    for number, row in _json_rows(path) if path.suffix.lower() == ".jsonl" else _csv_rows(path, needed):
+        _all_there(needed, row, f"{path}, row {number}")
+        if any(str(v).strip() for v in row.values() if v is not None):
+            yield number, row
+
+
+def _json_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for found in json_lines(path):
         if isinstance(found, Broken):
             raise found.error
-        row = found.document
-        if not isinstance(row, dict):
-            raise SchemaError(f"{path}, row {found.line}: got {type(row).__name__}, expected one JSON object.")
-        _all_there(needed, row, f"{path}, row {found.line}")
-        if any(str(v).strip() for v in row.values() if v is not None):
-            yield found.line, row
+        if not isinstance(found.document, dict):
+            kind = type(found.document).__name__
+            raise SchemaError(f"{path}, row {found.line}: got {kind}, expected one JSON object.")
+        yield found.line, found.document
+
+
+def _csv_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Rows as a spreadsheet numbers them, the header being 1: a cell of several lines is one row all the same."""
+    text = whole_text(path)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    columns: list[str] | None = None
+    number = 0
+    try:
+        for number, cells in enumerate(rows, start=1):
+            where = f"{path}, row {number}"
+            if columns is None:
+                columns = cells
+                _all_there(needed, columns, where)
+                if twice := [c for c in columns if columns.count(c) > 1]:
+                    raise SchemaError(f"{where}: column {twice[0]!r} is named twice.", hint="Rename one of them.")
+            elif any(c.strip() for c in cells):
+                if len(cells) != len(columns):
+                    raise SchemaError(_miscounted(cells, columns, where), hint="A stray delimiter or quote, or a cut?")
+                yield number, dict(zip(columns, cells, strict=True))
+    except csv.Error as error:
+        raise SchemaError(
+            f"{path}, row {number + 1}: not valid CSV ({error}).", hint="Quotes inside a quoted cell are doubled."
+        ) from error
+    if columns is None:
+        raise SchemaError(f"{path}, row 1: there is no header.", hint="Fill in the form as it was given out.")
+
+
+def _miscounted(cells: Sequence[str], columns: Sequence[str], where: str) -> str:
+    told = f"{where}: {len(cells)} cells for {len(columns)} columns"
+    if len(cells) < len(columns):
+        return f"{told}; nothing stands for column {columns[len(cells)]!r}."
+    return f"{told}; more follows after column {columns[-1]!r}."
 
 
 def _all_there(needed: Sequence[str], columns: Sequence[str] | Mapping[str, Any], where: str) -> None:
@@ -182,10 +218,9 @@ def _all_there(needed: Sequence[str], columns: Sequence[str] | Mapping[str, Any]
             )
 
 
-def _delimiter(path: Path) -> str:
+def _delimiter(text: str) -> str:
     """What separates the columns of the header: spreadsheets write semicolons in much of the world."""
-    first = next(lines(path), None)
-    head = "" if first is None else first.raw.decode("utf-8", "replace")
+    head = text.partition("\n")[0]
     return max((",", ";", "\t"), key=head.count)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -34,6 +34,8 @@ class FormsMade:
     folder: Path
     key_file: Path
     files: tuple[ExportedFile, ...]
+    names: Mapping[str, str]
+    """rater → name, where people rate themselves"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def make_forms(
         run_folder: a run that holds statements.
         out: folder to hand out; `RUN/exports/forms_ASK` by default.
         ask: `match`, `fit` or `self`; see `personae.measures.Ask`.
-        key_file: where the key goes; beside the folder by default, never in it.
+        key_file: where the key goes, never among the forms; `RUN/keys/FOLDER.json` by default.
         raters: how many people rate (`self`: each person of the run).
         each: raters per task.
         limit: tasks in all; None: as many as there are.
@@ -96,8 +98,10 @@ def make_forms(
         tasks, QUESTIONS[protocol], ask=ask, writer=statements[0].writer, raters=raters, each=each, seed=seed
     )
     folder = out or run_folder / "exports" / f"forms_{ask}"
-    target = key_file or folder.with_name(f"{folder.name}_key.json")
-    return FormsMade(key, folder, target, write_forms(key, folder, target, form=form))
+    target = key_file or run_folder / "keys" / f"{folder.name}.json"
+    files = write_forms(key, folder, target, form=form)
+    known = {p.id: p.name for p in people}
+    return FormsMade(key, folder, target, files, {rater: known[p] for rater, p in key.people.items()})
 
 
 def read_back(key_file: Path, forms: Sequence[Path], out: Path) -> FormsRead:

@@ -166,7 +166,7 @@ class Spectrum(Study):
         pairs = fit_pairs(said, [p.id for p in people], per=spec.judged, seed=bench.seed)
         own = [p for p in pairs if p.profile_id == beside.id]
         judge = FitJudge(bench.model, by="json" if spec.judge == "json" else "options")
-        shown = beside.render(subset_view("SPC"), "third_person", budget=spec.budget)
+        shown = beside.render(subset_view("SPC"), "third_person", spec.budget, bench.model.count_tokens)
         return await judge_fit(judge, own, shown, unit=unit.key, seed=derive_seed(bench.seed, "judge") % 2**31)
 
     def measure(self, bench: Bench) -> list[Measurement]:
