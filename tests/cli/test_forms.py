@@ -83,3 +83,14 @@ def test_a_run_without_statements_and_a_slip_in_a_form(
     assert said.code == 2
     assert "a.csv, row 3, column 'believable': '8'" in said.error["message"]
     assert not (tmp_path / "ratings").exists()
+
+
+def test_a_profile_to_fill_in_is_read_by_the_study(personae: Any, tmp_path: Path) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("\n".join(f"wording {k}" for k in range(30)), "utf-8")
+    file = tmp_path / "me.yaml"
+    assert personae("forms", "profile", "--out", file, "--traits", "bfi2s", "--traits-text", words).code == 0
+    assert "I am someone who wording 7" in file.read_text("utf-8")
+    again = personae("forms", "profile", "--out", file, "--json")
+    assert again.code == 2
+    assert "is there already" in again.error["message"]

@@ -1,4 +1,4 @@
-"""`personae forms`: blind rating forms for people, out of a run and back."""
+"""`personae forms`: what people fill in. A profile of themselves; blind rating forms, out of a run and back."""
 
 from __future__ import annotations
 
@@ -98,3 +98,32 @@ def read(
             "files": [str(p) for p in done.files],
         }
     )
+
+
+@forms_app.command("profile")
+@guarded
+def profile(
+    out: Annotated[Path, typer.Option("--out", help="YAML file to write.")] = Path("profile.yaml"),
+    traits: Annotated[
+        str, typer.Option("--traits", help="Trait inventory: a name, a file, or a key (bfi2s).")
+    ] = "ipip30",
+    values: Annotated[
+        str, typer.Option("--values", help="Value inventory: a name, a file, or a key (pvq21).")
+    ] = "portraits20",
+    traits_text: Annotated[Path | None, typer.Option("--traits-text", help="Your wording of a key's items.")] = None,
+    values_text: Annotated[Path | None, typer.Option("--values-text", help="Likewise for the values.")] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write an empty questionnaire about oneself; filled in, `study run spectrum --set profiles=FILE` reads it."""
+    from personae.core import InputError, replace_file
+    from personae.creation import blank_profile
+    from personae.instruments import load_inventory
+
+    reply = Reply(as_json=as_json)
+    if out.exists():
+        raise InputError(f"{str(out)!r} is there already.", hint="Somebody may have filled it in: name another file.")
+    text = blank_profile(load_inventory(traits, traits_text), load_inventory(values, values_text))
+    replace_file(out, [text.encode()])
+    reply.line(f"written: {out}")
+    reply.done({"file": str(out)})

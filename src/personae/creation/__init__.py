@@ -88,6 +88,7 @@ from personae.creation._profile import (
     load_profiles,
     subset_view,
 )
+from personae.creation._profile_form import blank_profile
 from personae.creation._quota import CountTable, largest_remainder
 from personae.creation._readback import (
     SPECIAL_CATEGORIES,
@@ -259,6 +260,7 @@ __all__ = [
     "answers_of_person",
     "as_one",
     "assemble_profile",
+    "blank_profile",
     "chain_recovery",
     "character_prompt",
     "check_deep",
