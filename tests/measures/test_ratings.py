@@ -96,6 +96,11 @@ def test_people_rate_their_own_and_nobody_elses() -> None:
         assert {key.task(t).persona_id for t in form} == {key.people[rater]}
         assert {key.task(t).condition for t in form} == {"S", "C"}
         assert all("told" in key.task(t).shown["statements"] for t in form)
+    got = found(key, rate(key, 1, skill=0, lift=1.5))
+    assert "ratings.like_me.agreement" not in got  # nobody shares a task
+    assert got["ratings.like_me.C_minus_S"].value == pytest.approx(1.5, abs=0.6)
+    assert (got["ratings.like_me.C_minus_S"].p or 1) < 0.01
+    assert got["ratings.like_me.C_minus_S"].n == len(PEOPLE)
 
 
 def test_a_limit_keeps_conditions_even_and_conditions_can_be_chosen() -> None:
