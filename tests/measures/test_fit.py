@@ -50,6 +50,9 @@ def test_a_judge_that_sees_is_told_apart_from_its_fakes() -> None:
     assert found["judged_fit.C.open_self"].rows == 40
     assert "own against exchanged profiles: AUC" in found["judged_fit.S"].validated
     assert found["judged_fit.S"].note is None
+    for name, m in found.items():  # a share stays a share, with few people too
+        if m.unit == "share" and m.interval is not None:
+            assert 0 <= m.interval.low <= m.interval.high <= 1, name
 
 
 def test_a_judge_that_sees_nothing_is_silent_at_the_nominal_rate_and_called_not_informative() -> None:
@@ -63,6 +66,9 @@ def test_a_judge_that_sees_nothing_is_silent_at_the_nominal_rate_and_called_not_
 
 
 def test_one_that_says_half_to_all_counts_half_and_has_no_verdicts_without_rows() -> None:
+    few = named([r for r in verdicts(1, sees=1.0) if r.persona_id in PEOPLE[:4]])
+    assert few["judged_fit.S"].interval is not None
+    assert few["judged_fit.S"].interval.high <= 1
     rows = [r.model_copy(update={"value": 0.5, "verdict": "undecided"}) for r in verdicts(1, sees=0)]
     found = named(rows)
     assert found["judged_fit.S"].value == 0.5

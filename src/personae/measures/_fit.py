@@ -12,7 +12,15 @@ from personae.core import JudgementRow, Measurement, derive_rng
 from personae.instruments import FIT_JUDGE
 from personae.measures._contrasts import paired_contrasts
 from personae.measures._make import Maker, adjusted
-from personae.statistics import Estimate, auc, bootstrap_interval, mean_interval, paired_interval, sign_flip_test
+from personae.statistics import (
+    Estimate,
+    auc,
+    bootstrap_interval,
+    mean_interval,
+    paired_interval,
+    proportion_interval,
+    sign_flip_test,
+)
 
 _SELVES: Final = ("open_self", "hidden_self")
 _CHANCE: Final = 0.5
@@ -54,7 +62,7 @@ def fit_measurements(rows: Sequence[JudgementRow], *, model: str, seed: int) -> 
             out.append(
                 make.estimate(
                     f"judged_fit.{condition}{kind and f'.{kind}'}", f"Statements that fit, told {condition}{words}",
-                    mean_interval(_fits(part), [r.persona_id for r in part]), unit="share",
+                    _share(_fits(part), part), unit="share",
                     direction="higher is better", condition=condition, method="P(fits) above .5, full profile",
                     note=note, validated=told,
                 )
@@ -79,7 +87,7 @@ def _about_the_judge(
     return [
         make.estimate(
             "judged_fit.exchanged", "Statements that fit somebody else's profile",
-            mean_interval(_fits(other), [r.persona_id for r in other]), unit="share", control=True,
+            _share(_fits(other), other), unit="share", control=True,
             method="P(fits) above .5, profile of another person",
         ),
         make.estimate(
@@ -89,7 +97,7 @@ def _about_the_judge(
         ),
         make.estimate(
             "judge_fit.undecided", "Verdicts that turn with the order of the answers",
-            mean_interval(turned, [r.persona_id for r in verdicts]), unit="share", direction="lower is better",
+            _share(turned, verdicts), unit="share", direction="lower is better",
             method="the two orders disagree once the empty profile is taken out",
         ),
     ]  # fmt: skip
@@ -122,6 +130,12 @@ def _apart(own: Sequence[JudgementRow], other: Sequence[JudgementRow], seed: int
         lambda k: auc(scores[k], labels[k]).value, len(rows), [r.persona_id for r in rows],
         rng=derive_rng(seed, "judge told apart"), draws=1000,
     )  # fmt: skip
+
+
+def _share(values: NDArray[np.float64], rows: Sequence[JudgementRow]) -> Estimate:
+    people = [r.persona_id for r in rows]
+    whole = bool(np.isin(values, (0.0, 1.0)).all())
+    return proportion_interval(values, people) if whole else mean_interval(values, people, weighting="observations")
 
 
 def _fits(rows: Sequence[JudgementRow]) -> NDArray[np.float64]:
