@@ -81,3 +81,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Said:
 def folder(finished: Said) -> Path:
     """The finished run's folder."""
     return Path(finished.data["folder"])
+
+
+@pytest.fixture(scope="session")
+def spectrum(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run with statements and verdicts on them."""
+    out = tmp_path_factory.mktemp("cli") / "spectrum"
+    small = ("people=5", "each=2", "encoder=hash", "judge=options", "judged=1")
+    words = [w for setting in small for w in ("--set", setting)]
+    said = call("study", "run", "spectrum", *words, "--model", "fake:scripted", "--out", out, "--json")
+    assert said.code == 0, said.err
+    return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from personae.creation import (
     SocialIdentity,
     answers_of_person,
     assemble_profile,
+    blank_profile,
     load_gallery,
     load_profiles,
     subset_view,
@@ -128,7 +130,36 @@ def test_profiles_from_files(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="profile 2"):
         load_profiles(path)
     path.write_text(json.dumps({"people": []}), "utf-8")
-    with pytest.raises(SchemaError, match="list of profiles"):
+    with pytest.raises(SchemaError, match="a list of them"):
         load_profiles(path)
     with pytest.raises(InputError, match="One of: S, P"):
         subset_view("CS")
+
+
+def test_an_empty_form_asks_everything_and_reads_as_nothing(tmp_path: Path) -> None:
+    traits, values = load_instrument("ipip30"), load_instrument("portraits20")
+    form = blank_profile(traits, values)
+    for item in (*traits.items, *values.items):
+        assert item.text in form
+    for name in SocialIdentity.model_fields:
+        assert re.search(rf"^  {name}:", form, re.MULTILINE)
+    path, first = tmp_path / "form.yaml", traits.items[0].id
+    path.write_text(form, "utf-8")
+    with pytest.raises(SchemaError, match="name"):
+        load_profiles(path)
+    filled = form.replace("name:", "name: Ada", 1).replace("  age:", "  age: 41", 1)
+    filled = filled.replace("  race: []", "  race: [one, another]", 1).replace(f'"{first}":', f'"{first}": 5', 1)
+    filled = filled.replace("  employment:", "  employment: Presumably (retired)", 1)
+    path.write_text(filled, "utf-8")
+    (answers,) = load_profiles(path)
+    assert (answers.name, answers.social.age, answers.social.race) == ("Ada", 41, ("one", "another"))
+    assert answers.traits[first] == 5
+    assert sum(v is not None for v in (*answers.traits.values(), *answers.values.values())) == 1
+    (tmp_path / "two.yml").write_text(filled.replace("Ada", "Bo"), "utf-8")
+    assert [a.name for a in load_profiles(tmp_path)] == ["Ada", "Bo"]
+    (tmp_path / "none").mkdir()
+    with pytest.raises(InputError, match="no profile in this folder"):
+        load_profiles(tmp_path / "none")
+    person = assemble_profile(answers, traits, values)
+    assert [s.scale for s in person.personal.psychometrics] == ["sociability"]  # one of two items is half
+    assert "one, another" in person.render(subset_view("S"), "list")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from personae.core import CapabilityError, InputError, MeasurementRow, StatementRow
+from personae.core import (
+    CapabilityError,
+    FailureRow,
+    InputError,
+    JudgementRow,
+    Measurement,
+    MeasurementRow,
+    ResponseRow,
+    StatementRow,
+)
+from personae.models import ScriptedModel
 from personae.runs import open_run
 
 if TYPE_CHECKING:
@@ -70,6 +81,75 @@ def test_on_an_endpoint(start: Start, tmp_path: Path, endpoint: Endpoint) -> Non
     assert {s.writer for s in statements} == {f"openai:tiny-1@{endpoint.url}"}
     assert values["identity.top1.verbatim"] == 1.0
     assert len(endpoint.bodies()) == 6 * 7
+
+
+def knows(request: Any) -> tuple[float, float]:
+    """Sees whether a statement's words stand in the profile, and likes the first letter anyway."""
+    body = request.messages[-1].content
+    told, _, said = body.partition("Somebody was asked")
+    words = set(re.findall(r"\w{4,}", told.lower()))
+    own = set(re.findall(r"\w{4,}", said.partition("Was it this person")[0].lower())) - {"asked", "they", "said"}
+    first = 1 if "A: this person" in body else -1
+    return 1.0 + first * 4.0 * len(own & words) / max(1, len(own)), 0.0
+
+
+def judgements(folder: Path) -> dict[str, Measurement]:
+    with open_run(folder) as run:
+        return {r.measurement.name: r.measurement for r in run.rows(MeasurementRow)}
+
+
+def test_a_judge_finds_planted_fakes_and_says_when_it_sees_none(
+    start: Start, tmp_path: Path, answer_with: Callable[..., None]
+) -> None:
+    more = {"judge": "options", "judged": 3}
+    answer_with(lambda: ScriptedModel(scores=knows))
+    seen = judgements(start("spectrum", tmp_path / "a", more=more).folder)
+    apart = seen["judge_fit.told_apart"]
+    assert apart.interval is not None
+    assert apart.interval.low > 0.5
+    assert (seen["judged_fit.own_minus_exchanged.SPC"].value or 0) > 0.05
+    assert seen["judged_fit.SPC"].note is None
+    answer_with(lambda: ScriptedModel(scores=lambda request: (3.0, 0.0)))  # the first letter, always
+    told = start("spectrum", tmp_path / "b", more=more)
+    blind = judgements(told.folder)
+    assert blind["judge_fit.told_apart"].value == 0.5
+    assert blind["judged_fit.SPC"].value == 0.5
+    assert "Not informative" in (blind["judged_fit.SPC"].note or "")
+    assert "Judged" in told.run.report.read_text("utf-8")
+
+
+@pytest.mark.parametrize("judge", ["options", "json"])
+def test_a_judge_on_an_endpoint(start: Start, tmp_path: Path, endpoint: Endpoint, judge: str) -> None:
+    endpoint.reply = lambda body: json.dumps(
+        {"verdict": "fits" if zlib.crc32(json.dumps(body["messages"]).encode()) % 2 else "foreign"}
+    )
+    endpoint.echoes = judge == "options"
+    more = {"people": 4, "judge": judge, "judged": 1}
+    told = start("spectrum", tmp_path / "a", model=f"openai:tiny-1@{endpoint.url}", more=more)
+    with open_run(told.folder) as run:
+        rows = list(run.rows(JudgementRow))
+        assert not list(run.rows(FailureRow))
+    assert len(rows) == 4 * 7 * 2
+    assert {r.judge for r in rows} == {"fit"}
+    assert sum(r.subject.split("/")[-1] == r.persona_id for r in rows) == 4 * 7
+
+
+def test_copyrighted_inventories_come_with_the_users_own_words(start: Start, tmp_path: Path) -> None:
+    """Keys score answers without words; where the inventory is asked, words are needed, and they reach the model."""
+    keys = {"traits": "bfi2s", "values": "pvq21", "people": 4}
+    start("spectrum", tmp_path / "a", more=keys)
+    with pytest.raises(InputError, match=r"'bfi2s' is a key without words"):
+        start("spectrum", tmp_path / "b", model="fake:scripted", more=keys | {"round_trip": True})
+    words = tmp_path / "words.txt"
+    words.write_text("\n".join(f"my wording of item {k}" for k in range(30)), "utf-8")
+    more = keys | {"round_trip": True, "traits_text": str(words)}
+    told = start("spectrum", tmp_path / "c", model="fake:scripted", more=more)
+    with open_run(told.folder) as run:
+        asked = [r for r in run.rows(ResponseRow) if r.instrument == "bfi2s"]
+    assert len(asked) == 4 * 3 * 30
+    words.write_text("one line", "utf-8")
+    with pytest.raises(InputError, match="1 lines, expected 30"):
+        start("spectrum", tmp_path / "d", more=more)
 
 
 @pytest.mark.model

@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from personae.cli import _cache, _doctor, _import, _kinds, _lint, _models, _people, _population, _runs, _studies, _talk
+from personae.cli import (
+    _cache,
+    _doctor,
+    _forms,
+    _import,
+    _kinds,
+    _lint,
+    _models,
+    _people,
+    _population,
+    _runs,
+    _studies,
+    _talk,
+)
 from personae.cli._usage import Root
 
 app = typer.Typer(
@@ -50,6 +63,7 @@ app.add_typer(_kinds.persona_app, name="persona", help="Kinds, plans and risks o
 app.command("report")(_runs.report)
 app.command("import")(_import.import_)
 app.command("export")(_runs.export)
+app.add_typer(_forms.forms_app, name="forms", help="What people fill in: a profile of themselves, blind rating forms.")
 app.add_typer(_runs.run_app, name="run", help="Look into run folders.")
 app.add_typer(_models.models_app, name="models", help="Fetch and check model weights.")
 app.add_typer(_cache.cache_app, name="cache", help="Look into and clear the answers kept of earlier calls.")

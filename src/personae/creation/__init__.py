@@ -88,9 +88,11 @@ from personae.creation._profile import (
     SocialIdentity,
     answers_of_person,
     assemble_profile,
+    gallery_answers,
     load_profiles,
     subset_view,
 )
+from personae.creation._profile_form import blank_profile
 from personae.creation._quota import CountTable, largest_remainder
 from personae.creation._readback import (
     SPECIAL_CATEGORIES,
@@ -276,6 +278,7 @@ __all__ = [
     "answers_of_person",
     "as_one",
     "assemble_profile",
+    "blank_profile",
     "bulk_students",
     "chain_recovery",
     "character_prompt",
@@ -298,6 +301,7 @@ __all__ = [
     "extract_chains",
     "fallback_counts",
     "finished_students",
+    "gallery_answers",
     "has_field",
     "household_recipe_names",
     "individualize",

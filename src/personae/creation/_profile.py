@@ -29,10 +29,12 @@ from personae.core import (
     SchemaError,
     Visibility,
     derive_rng,
+    derive_seed,
     plain,
     schema_error,
 )
 from personae.creation._documents import parse_yaml, shipped
+from personae.creation._people import load_gallery
 from personae.instruments import centred, facet_scores, score_responses
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class SocialIdentity(Frozen):
     disability: Many = ()
     country_of_birth: Said = None
     dual_nationality: Said = None
+    closer_nationality: Said = None
     residence: Said = None
     education: Said = None
     employment: Said = None
@@ -119,18 +122,25 @@ class ProfileAnswers(Frozen):
 
 
 def load_profiles(path: str | Path) -> tuple[ProfileAnswers, ...]:
-    """Answers of several people from a JSON or YAML file: a list, or a mapping with `profiles`.
+    """Answers of people from JSON or YAML: one person, a list, a mapping with `profiles`, or a folder of such files.
 
     Raises:
         InputError, SchemaError: the file cannot be read, or a record does not fit; its position is named.
     """
     from personae.creation._documents import read_text
 
-    text = read_text(Path(path))
-    data = parse_yaml(text, str(path))
+    source = Path(path)
+    if source.is_dir():
+        files = sorted(f for f in source.iterdir() if f.suffix.lower() in {".yaml", ".yml", ".json"})
+        if not files:
+            raise InputError(f"{path}: no profile in this folder.", hint="Put .yaml or .json files there.")
+        return tuple(answers for file in files for answers in load_profiles(file))
+    data = parse_yaml(read_text(source), str(path))
+    if isinstance(data, Mapping) and "name" in data:
+        data = [data]
     rows = data.get("profiles") if isinstance(data, Mapping) else data
     if not isinstance(rows, Sequence) or isinstance(rows, str) or not rows:
-        raise SchemaError(f"{path}: expected a list of profiles, or a mapping with `profiles`.")
+        raise SchemaError(f"{path}: expected one profile, a list of them, or a mapping with `profiles`.")
     return tuple(ProfileAnswers.parse(row, where=f"{path}: profile {k}") for k, row in enumerate(rows, start=1))
 
 
@@ -189,6 +199,7 @@ def assemble_profile(
         "social.disability": _joined(social.disability),
         "social.sexual_orientation": social.sexual_orientation,
         "social.second_nationality": social.dual_nationality,
+        "social.nationality_closer_to_heart": social.closer_nationality,
         "social.field_of_study": social.major,
         "social.income_compared_with_others": social.relative_income,
         "social.satisfaction_with_income": social.income_satisfaction,
@@ -313,6 +324,13 @@ def answers_of_person(persona: Persona, traits: Instrument, values: Instrument, 
         weekday=_weekday(persona),
         weekend=_weekend(persona),
     )
+
+
+def gallery_answers(count: int, traits: Instrument, values: Instrument, seed: int) -> list[ProfileAnswers]:
+    """Answers of `count` people of the gallery, drawn by `seed` (see `answers_of_person`), in the gallery's order."""
+    people = load_gallery()
+    order = derive_rng(seed, "gallery").permutation(len(people))[:count]
+    return [answers_of_person(people[k], traits, values, derive_seed(seed, "answers")) for k in sorted(order.tolist())]
 
 
 def _answer(instrument: Instrument, latent: float, key: int, rng: np.random.Generator) -> float:

@@ -7,8 +7,9 @@ from personae.formats._export import DEFAULT_FORMATS, FORMATS, Evidence, Export,
 from personae.formats._exporters import PeopleExport, export_people, exporters
 from personae.formats._families import IMPORTERS, PeopleFormat
 from personae.formats._files import ExportedFile
+from personae.formats._forms import FORM_FORMATS, FormFormat, read_forms, read_key, write_forms
 from personae.formats._importers import PeopleImport, Sniffed, import_people, sniff
-from personae.formats._lines import read_chat, read_conversations, read_people
+from personae.formats._lines import json_line, read_chat, read_conversations, read_people
 from personae.formats._mapping import Column, PeopleMapping, load_mapping
 from personae.formats._png import embed_card, extract_card
 from personae.formats._privacy import Redactor
@@ -28,6 +29,7 @@ from personae.formats._records import (
 __all__ = [
     "DEFAULT_FORMATS",
     "FORMATS",
+    "FORM_FORMATS",
     "IMPORTERS",
     "CardCounts",
     "CardFacts",
@@ -40,6 +42,7 @@ __all__ = [
     "Evidence",
     "Export",
     "ExportedFile",
+    "FormFormat",
     "Format",
     "PeopleExport",
     "PeopleFormat",
@@ -61,13 +64,17 @@ __all__ = [
     "extract_card",
     "from_chat",
     "import_people",
+    "json_line",
     "load_mapping",
     "read_chat",
     "read_conversations",
+    "read_forms",
+    "read_key",
     "read_people",
     "record_rows",
     "sniff",
     "to_chat",
     "to_sharegpt",
     "training_records",
+    "write_forms",
 ]

@@ -2,9 +2,10 @@
 
 from personae.instruments._administer import administer, show_prompt, unit_key
 from personae.instruments._codebooks import Codebook, CohortColumn, load_codebook
+from personae.instruments._fit import FIT_JUDGE, FitBy, FitJudge, FitPair, FitVerdict, fit_pairs, judge_fit
 from personae.instruments._free_text import administer_free_text
 from personae.instruments._judges import UNVALIDATED, YesNoJudge, transcript, validate_closing_judge
-from personae.instruments._keys import KeyedItem, KeySheet, keys, load_key
+from personae.instruments._keys import KeyedItem, KeySheet, keys, load_inventory, load_key
 from personae.instruments._layout import BASELINES, ROTATIONS, Baseline, PlannedScore, Rotation, plan_scores
 from personae.instruments._load import instruments, load_instrument, parse_instrument
 from personae.instruments._replies import ParsedReply, parse_reply
@@ -21,12 +22,20 @@ from personae.instruments._scoring import (
     score_responses,
     t_scores,
 )
-from personae.instruments._statements import SELVES, SelfKind, elicit_statements, score_statements, statements_schema
+from personae.instruments._statements import (
+    SELVES,
+    SelfKind,
+    elicit_statements,
+    score_statements,
+    statement_sets,
+    statements_schema,
+)
 from personae.instruments._survey_items import HumanColumn, SurveyItem, load_survey_items
 from personae.instruments._sync import administer_free_text_sync, administer_sync
 
 __all__ = [
     "BASELINES",
+    "FIT_JUDGE",
     "ROTATIONS",
     "SELVES",
     "UNVALIDATED",
@@ -34,6 +43,10 @@ __all__ = [
     "Baseline",
     "Codebook",
     "CohortColumn",
+    "FitBy",
+    "FitJudge",
+    "FitPair",
+    "FitVerdict",
     "HumanColumn",
     "KeySheet",
     "KeyedItem",
@@ -53,12 +66,15 @@ __all__ = [
     "centred",
     "elicit_statements",
     "facet_scores",
+    "fit_pairs",
     "instruments",
     "item_matrix",
+    "judge_fit",
     "keyed",
     "keys",
     "load_codebook",
     "load_instrument",
+    "load_inventory",
     "load_key",
     "load_survey_items",
     "parse_instrument",
@@ -68,6 +84,7 @@ __all__ = [
     "score_responses",
     "score_statements",
     "show_prompt",
+    "statement_sets",
     "statements_schema",
     "t_scores",
     "transcript",

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from personae.core import Frozen, InputError, Instrument, Item, Registry, ResponseOption, SchemaError
-from personae.instruments._load import DATA, parse_instrument, read_mapping
+from personae.instruments._load import DATA, load_instrument, parse_instrument, read_mapping
 
 keys: Registry[Path] = Registry("instrument key")
 """Keys by name. Packages add theirs through the entry point group `personae.instrument key`."""
@@ -100,6 +100,33 @@ def load_key(name: str | Path) -> KeySheet:
         return KeySheet.model_validate(dict(body))
     except ValidationError as error:
         raise schema_error(error, where=path.name, model=KeySheet) from error
+
+
+def load_inventory(name: str, texts: str | Path | None = None, *, ask: bool = False) -> Instrument:
+    """An instrument by name or file, or the key of one whose wording is somebody's, with the user's text if given.
+
+    Args:
+        name: as for `load_instrument` or `load_key`.
+        texts: wording of the items of a key, see `KeySheet.with_texts`; without it a key only scores.
+        ask: it will be put to somebody, so its items need words.
+
+    Raises:
+        InputError: no such name, texts that do not fit, or a key without words where words are needed.
+
+    Example:
+        >>> load_inventory("bfi2s").name, load_inventory("ipip30").name
+        ('bfi2s_key', 'ipip30')
+    """
+    if texts:
+        return load_key(name).with_texts(texts)
+    if name not in keys:
+        return load_instrument(name)
+    if ask:
+        raise InputError(
+            f"{name!r} is a key without words, so it cannot be asked.",
+            hint="Give the wording of its items (a file, one item a line), or take an inventory that has its own.",
+        )
+    return load_key(name).scoring()
 
 
 def _texts(path: Path, ids: list[str]) -> dict[str, str]:

@@ -126,6 +126,23 @@ async def score_statements(
     )  # fmt: skip
 
 
+def statement_sets(
+    statements: Sequence[StatementRow], *, kind: str | None = None, each: int | None = None
+) -> dict[tuple[str, str], list[str]]:
+    """What was said, by (condition, persona id): open self first, each self in its order.
+
+    Args:
+        statements: rows in any order.
+        kind: one self alone.
+        each: the first so many of each self.
+    """
+    out: dict[tuple[str, str], list[str]] = {}
+    for s in sorted(statements, key=lambda s: (s.condition, s.persona_id, s.kind != SELVES[0], s.index)):
+        if kind in {None, s.kind} and (each is None or s.index < each):
+            out.setdefault((s.condition, s.persona_id), []).append(s.text)
+    return out
+
+
 def _parts(text: str, each: int) -> dict[str, Sequence[str]]:
     try:
         body = json.loads(text)

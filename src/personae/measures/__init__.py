@@ -3,6 +3,7 @@
 from personae.measures._answers import answers_by_person
 from personae.measures._citizens import citizen_measurements, read_humans
 from personae.measures._cohorts import Answers, agent_answers, cohort_measurements, cohort_table, read_cohorts
+from personae.measures._contrasts import paired_contrasts
 from personae.measures._depth import (
     attribute_jaccard,
     choice_measurements,
@@ -20,6 +21,7 @@ from personae.measures._dialogue import Talk, dialogue_measurements, echo_copy, 
 from personae.measures._diversity import diversity_measurements, encoded_diversity
 from personae.measures._drift import Encode, drift_measurements, path_drift_measurements
 from personae.measures._equal_tokens import equal_token_measurements
+from personae.measures._fit import fit_measurements
 from personae.measures._identity import (
     identity_measurements,
     likelihood_identity_measurements,
@@ -38,6 +40,15 @@ from personae.measures._populations import (
     compare_populations,
 )
 from personae.measures._quality import audit_measurements, closing_rule_measurements, rejection_measurement
+from personae.measures._rating_tasks import ASKS, QUESTIONS, Ask, rating_tasks
+from personae.measures._ratings import (
+    Rating,
+    RatingKey,
+    RatingQuestion,
+    RatingTask,
+    deal_tasks,
+    rating_measurements,
+)
 from personae.measures._records import (
     POLARITY,
     composition_measurements,
@@ -59,13 +70,20 @@ from personae.measures._traits import (
 from personae.measures._written import written_measurements
 
 __all__ = [
+    "ASKS",
     "POLARITY",
+    "QUESTIONS",
     "Answers",
+    "Ask",
     "AssociationMap",
     "Encode",
     "Maker",
     "PairComparison",
     "PopulationComparison",
+    "Rating",
+    "RatingKey",
+    "RatingQuestion",
+    "RatingTask",
     "Talk",
     "TraitTable",
     "VariableComparison",
@@ -86,6 +104,7 @@ __all__ = [
     "composition_measurements",
     "corpus_measurements",
     "coverage_curve",
+    "deal_tasks",
     "depth_measurements",
     "dialogue_measurements",
     "diversity_measurements",
@@ -96,6 +115,7 @@ __all__ = [
     "encoded_diversity",
     "equal_token_measurements",
     "filled_depth",
+    "fit_measurements",
     "identity_measurements",
     "intended_against_answered",
     "kind_measurements",
@@ -103,10 +123,13 @@ __all__ = [
     "mean_correlation",
     "mean_pairwise",
     "nearest_neighbour_distances",
+    "paired_contrasts",
     "path_drift_measurements",
     "people_columns",
     "probe_measurements",
     "quota_measurements",
+    "rating_measurements",
+    "rating_tasks",
     "read_cohorts",
     "read_humans",
     "record_measurements",

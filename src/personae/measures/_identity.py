@@ -2,7 +2,8 @@
 
 Statements made under a condition (what the speaker knew of the person) are matched with the full profiles of
 everybody: by vectors, or by likelihood. Two controls bound every number: statements whose owners were shuffled should
-be matched at chance, and the profile's own text should be matched nearly always.
+be matched at chance, and the profile's own text should be matched nearly always. Each share is tested against the same
+scores with owners exchanged by lot (permutation null, Holm over conditions).
 
 By likelihood the score of statement set i and profile j is log p(i | j) − log p(i | nobody), with each profile's mean
 over all sets taken out, because some profiles make anything likelier.
@@ -20,15 +21,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personae.core import Instrument, Measurement, ResponseRow, StatementRow, derive_rng, derive_seed
+from personae.instruments import SELVES, statement_sets
 from personae.measures._drift import Encode
 from personae.measures._make import Maker, adjusted
 from personae.measures._traits import mean_correlation, recovery, recovery_test, trait_table
 from personae.statistics import (
+    TestResult,
     bootstrap_interval,
     exact_mcnemar,
     matching_accuracy,
     mean_interval,
     mean_reciprocal_rank,
+    permutation_test,
 )
 from personae.text import copy_share, jaccard, sentences
 
@@ -60,7 +64,7 @@ def identity_measurements(
     make = Maker(model=model, seed=seed)
     roster = sorted(profiles)
     candidates = _centred(encode([profiles[p] for p in roster]))
-    texts = _texts(statements)
+    texts = {key: " ".join(lines) for key, lines in statement_sets(statements).items()}
     out: list[Measurement] = []
     hits: dict[str, dict[str, float]] = {}
     method = f"nearest of {len(roster)} full profiles, {backend} vectors, common part taken out"
@@ -80,7 +84,7 @@ def identity_measurements(
         moved = derive_rng(seed, "shuffled owners").permutation(len(roster))[: len(who)].tolist()
         label = "Statements under shuffled names matched (chance)"
         out.append(_control(make, "shuffled", label, scores, moved, method))
-    return [*out, *_contrasts(make, hits, "vectors")]
+    return [*adjusted(out, family="conditions, by vectors"), *_contrasts(make, hits, "vectors")]
 
 
 def likelihood_identity_measurements(
@@ -114,7 +118,8 @@ def likelihood_identity_measurements(
             f"best of {len(roster)} full profiles by pointwise mutual information, profile means taken out",
             hits, roster, stem="identity_by_likelihood", label="Owner found by likelihood",
         )  # fmt: skip
-    return [*out, *_contrasts(make, hits, "likelihood", stem="identity_by_likelihood")]
+    pairs = _contrasts(make, hits, "likelihood", stem="identity_by_likelihood")
+    return [*adjusted(out, family="conditions, by likelihood"), *pairs]
 
 
 def statement_measurements(
@@ -207,14 +212,6 @@ def round_trip_measurements(
 # Parts ---------------------------------------------------------------------------------------------------------------
 
 
-def _texts(statements: Sequence[StatementRow], kind: str | None = None) -> dict[tuple[str, str], str]:
-    lines: dict[tuple[str, str], list[str]] = {}
-    for s in sorted(statements, key=lambda s: (s.kind != "open_self", s.index)):
-        if kind is None or s.kind == kind:
-            lines.setdefault((s.condition, s.persona_id), []).append(s.text)
-    return {key: " ".join(parts) for key, parts in lines.items()}
-
-
 def _centred(vectors: Vectors) -> Vectors:
     """Unit vectors without what all have in common."""
     moved = vectors - vectors.mean(axis=0)
@@ -240,10 +237,12 @@ def _matched(
         found = matching_accuracy(scores, own, k=k)
         if k == 1:
             hits[condition] = dict(zip(who, found.scores, strict=True))
+        test = _exchanged_owners(scores, own, seed=derive_seed(make.seed, stem, "null", condition)) if k == 1 else None
         out.append(
             make.estimate(
                 f"{stem}.top{k}.{condition}", f"{label} among the first {k}, told {condition}", found, unit="share",
-                direction="higher is better", condition=condition, method=method, note=f"Chance {found.chance:.3f}.",
+                direction="higher is better", condition=condition, method=method, test=test,
+                note=f"Chance {found.chance:.3f}.",
             )
         )  # fmt: skip
     rank = mean_reciprocal_rank(scores, own, rng=derive_rng(make.seed, stem, condition))
@@ -254,6 +253,23 @@ def _matched(
         )
     )  # fmt: skip
     return out
+
+
+def _exchanged_owners(scores: Vectors, own: Sequence[int], *, seed: int) -> TestResult:
+    """Is the owner found more often than when everybody is given somebody's statements by lot?
+
+    Args:
+        scores: statement sets × profiles, larger is closer.
+        own: column of each set's owner.
+        seed: of the permutations.
+    """
+    best = scores == scores.max(axis=1, keepdims=True)
+    credit = best / best.sum(axis=1, keepdims=True)  # ties count by chance
+
+    def found(rows: Vectors, owners: Vectors) -> float:
+        return float(credit[rows.astype(int), owners.astype(int)].mean())
+
+    return permutation_test(found, np.arange(len(own)), np.array(own), alternative="greater", rng=seed)
 
 
 def _control(make: Maker, name: str, label: str, scores: Vectors, own: Sequence[int], method: str) -> Measurement:
@@ -269,9 +285,9 @@ def _consistency(
 ) -> Measurement:
     """Do the open and the hidden half of one person find each other?"""
     own = [s for s in statements if s.condition == condition]
-    halves = [_texts(own, kind) for kind in ("open_self", "hidden_self")]
+    halves = [statement_sets(own, kind=kind) for kind in SELVES]
     both = [p for p in who if all((condition, p) in half for half in halves)]
-    first, second = (_centred(encode([half[condition, p] for p in both])) for half in halves)
+    first, second = (_centred(encode([" ".join(half[condition, p]) for p in both])) for half in halves)
     found = matching_accuracy(first @ second.T, list(range(len(both))))
     return make.estimate(
         f"self_consistency.{condition}", f"Open self finds its hidden self, told {condition}", found, unit="share",

@@ -42,6 +42,7 @@ from personae.reports._population import (
     pyramid_block,
     rules_section,
 )
+from personae.reports._ratings import ratings_page
 from personae.reports._render import render_page, style_sheet, write_report
 from personae.reports._results import DetectableEffect, cohorts_section, grouped_results, power_section, results_section
 from personae.reports._run import (
@@ -104,6 +105,7 @@ __all__ = [
     "population_sample",
     "power_section",
     "pyramid_block",
+    "ratings_page",
     "render_page",
     "results_section",
     "rules_section",

@@ -5,6 +5,7 @@ None and is counted. Whatever has an uncertainty takes its unit of randomisation
 """
 
 from personae.statistics._agreement import ClassifierScores, KappaWeights, auc, classifier_scores, cohen_kappa
+from personae.statistics._alpha import AlphaMetric, krippendorff_alpha
 from personae.statistics._classic import benjamini_hochberg, exact_mcnemar, holm, welch_t_test
 from personae.statistics._correlation import CorrelationKind, CorrelationMethod, correlation, correlation_interval
 from personae.statistics._distances import (
@@ -62,6 +63,7 @@ from personae.statistics._worlds import WorldCount, flagged_bounds, worlds
 
 __all__ = [
     "DISTANCES",
+    "AlphaMetric",
     "Alternative",
     "ClassifierScores",
     "ClusterMeans",
@@ -103,6 +105,7 @@ __all__ = [
     "holm",
     "jackknife_interval",
     "jensen_shannon_divergence",
+    "krippendorff_alpha",
     "ks_statistic",
     "matching_accuracy",
     "max_cell_z",

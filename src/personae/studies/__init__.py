@@ -3,6 +3,7 @@
 from personae.studies._base import Bench, Card, Claim, Needs, Stage, Study, StudySpec, register, studies
 from personae.studies._capabilities import BuildOption, Plan, RiskCheck, StudyOption, card_of, model_level, plan_for
 from personae.studies._driver import Finished, Order, export_folder, overview, plan_of, report_run, run_study
+from personae.studies._forms import FormsMade, FormsRead, make_forms, read_back
 from personae.studies._pages import closing_sections, describe, opening_sections
 from personae.studies._preview import Previewed, StagePreview, preview_study
 
@@ -16,6 +17,8 @@ __all__ = [
     "Card",
     "Claim",
     "Finished",
+    "FormsMade",
+    "FormsRead",
     "Needs",
     "Order",
     "Plan",
@@ -33,6 +36,7 @@ __all__ = [
     "describe",
     "export_folder",
     "hachimi",
+    "make_forms",
     "model_level",
     "opening_sections",
     "overview",
@@ -41,6 +45,7 @@ __all__ = [
     "plan_for",
     "plan_of",
     "preview_study",
+    "read_back",
     "register",
     "report_run",
     "run_study",

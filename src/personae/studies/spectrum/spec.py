@@ -22,13 +22,17 @@ class SpectrumSpec(StudySpec):
         default=False, description="match statements by log-likelihood on the model as well as by vectors"
     )
     scored: int = Field(default=6, ge=2, description="statements per set that are scored by likelihood")
+    judge: Literal["none", "options", "json"] = Field(
+        default="none", description="the model judges statements beside the own and another's profile: how it answers"
+    )
+    judged: int = Field(default=2, ge=1, description="statements of each person and subset that are judged")
     round_trip: bool = Field(
         default=False, description="answer the inventory under P, C and SPC and correlate with the profile"
     )
-    traits: str = Field(
-        default="ipip30", description="trait inventory; paper: BFI-2-S (bring its text: personae.instruments.load_key)"
-    )
-    values: str = Field(default="portraits20", description="value inventory; paper: PVQ-21 (likewise)")
+    traits: str = Field(default="ipip30", description="trait inventory: a name, a file, or a key; paper: bfi2s")
+    values: str = Field(default="portraits20", description="value inventory (likewise); paper: pvq21")
+    traits_text: str = Field(default="", description="file with your wording of a key's items; scoring needs none")
+    values_text: str = Field(default="", description="likewise for the values")
     floor: bool = Field(default=False, description="cut means down before naming them, as the released code does")
     centre: bool = Field(default=False, description="grade values against the person's own mean (Schwartz 2003)")
     budget: int = Field(default=700, ge=100, description="most tokens of a profile")
