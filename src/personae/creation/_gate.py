@@ -164,7 +164,8 @@ class Gate:
         arrays: dict[str, NDArray[np.generic]] = {
             "head": np.frombuffer(json.dumps(head).encode(), dtype=np.uint8),
             "banned": np.zeros(0, np.int64) if self._banned is None else np.flatnonzero(self._banned),
-            "hashes": self._hashes.all, "ends": self._edges.all[1:], "wholes": self._wholes.all, "labels": self._labels.all,
+            "hashes": self._hashes.all, "ends": self._edges.all[1:],
+            "wholes": self._wholes.all, "labels": self._labels.all,
         }  # fmt: skip
         for code, (vectors, positions) in self._vectors.items():
             arrays[f"vectors {code}"], arrays[f"positions {code}"] = vectors.all, positions.all
