@@ -165,7 +165,9 @@ def test_semantic_pairs_are_exact(centre: bool) -> None:
 def test_blocks_of_products_do_not_change_a_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     table = vectors_for_tests(200, seed=4)
     whole = semantic_duplicates(table, None, 0.98)
+    assert len(whole.pairs) > 10
     monkeypatch.setattr("personae.creation._dedup._BLOCK", 7)
+    monkeypatch.setattr("personae.creation._dedup._PAIRS", 3)
     small = semantic_duplicates(table, None, 0.98)
     assert np.array_equal(whole.pairs, small.pairs)
     assert np.array_equal(whole.similarity, small.similarity)
