@@ -419,7 +419,9 @@ def encoders(size: int, seed: int, real: dict[str, list[str]]) -> None:
             )
         first = np.argsort(-wide.similarity, kind="stable")[: len(truth)]
         hits, lowest = int(np.isin(wide.pairs[first] @ [size, 1], truth).sum()), wide.similarity[first].min(initial=1)
-        print(f"   as many static pairs, the nearest, from cos {lowest:.3f}: {rate(hits, len(first))}", flush=True)
+        print(
+            f"   the {len(first):,} nearest static pairs, from cos {lowest:.3f}: {rate(hits, len(first))}", flush=True
+        )
     for label, pairs in found.items():
         print(f"{label}{planted_in(pairs, wanted)}")
 
