@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from personae.core import CorruptRunError, InputError, VersionError, derive_rng
 from personae.creation import Gate, LexicalRule, lexical_duplicates, losers, resolve, semantic_duplicates
-from personae.text import jaccard
+from personae.creation._dedup import sign
+from personae.text import Shingles, jaccard, shingle_bands, shingle_minhash, shingle_sets
+from personae.text._hashing import mix, stream
 
 VOCABULARY = [a + b for a in "bdfgklmnprst" for b in ("an", "ert", "olin", "ute", "ish", "aro", "end", "ilk", "ump")]
 SMALL = st.lists(
@@ -163,7 +165,9 @@ def test_semantic_pairs_are_exact(centre: bool) -> None:
 def test_blocks_of_products_do_not_change_a_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     table = vectors_for_tests(200, seed=4)
     whole = semantic_duplicates(table, None, 0.98)
+    assert len(whole.pairs) > 10
     monkeypatch.setattr("personae.creation._dedup._BLOCK", 7)
+    monkeypatch.setattr("personae.creation._dedup._PAIRS", 3)
     small = semantic_duplicates(table, None, 0.98)
     assert np.array_equal(whole.pairs, small.pairs)
     assert np.array_equal(whole.similarity, small.similarity)
@@ -332,3 +336,41 @@ def test_a_threshold_that_tells_nobody_apart_is_named(monkeypatch: pytest.Monkey
     with pytest.raises(InputError, match="centre=True"):
         semantic_duplicates(alike.astype(np.float32), None, 0.9)
     assert len(semantic_duplicates(alike.astype(np.float32), None, 0.9, centre=True).pairs) < 500
+
+
+@pytest.mark.parametrize("cells", [1, 7, 1 << 15])
+def test_minima_are_those_of_the_formula_in_blocks_of_any_size(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("personae.text._shingles._CELLS", cells)
+    rng = derive_rng(1, "minima")
+    texts = [" ".join(f"w{i}" for i in rng.integers(0, 50, size)) for size in (0, 1, 2, 40, 0, 3, 90, 0)]
+    sets = shingle_sets(texts, 2)
+    found = shingle_minhash(sets, 12, seed=5)
+    constants = [int(c) for c in stream(5, 24)]
+    for row in range(len(texts)):
+        own = [int(h) for h in sets.hashes[sets.edges[row] : sets.edges[row + 1]]]
+        for column in range(12):
+            factor, shift = constants[column] | 1, constants[12 + column]
+            expected = min((((h * factor + shift) % 2**64) >> 32 for h in own), default=2**32 - 1)
+            assert found[row, column] == expected
+    keys = shingle_bands(found, 4)
+    for band in range(4):
+        for row in range(len(texts)):
+            key = np.array([band], dtype=np.uint64)
+            for column in range(3 * band, 3 * band + 3):
+                key = mix(key ^ np.uint64(found[row, column]))
+            assert keys[band, row] == key[0]
+
+
+def test_a_gate_signs_a_newcomer_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    signed: list[int] = []
+
+    def counted(sets: Shingles, rows: np.ndarray, rule: LexicalRule) -> tuple[np.ndarray, np.ndarray]:
+        signed.append(len(rows))
+        return sign(sets, rows, rule)
+
+    monkeypatch.setattr("personae.creation._gate.sign", counted)
+    gate = Gate()
+    texts = ["one two three four", "", "one two three four", "five six seven eight"]
+    assert gate.offer(texts).accepted.tolist() == [True, True, False, True]
+    assert gate.offer(["Five six seven eight!"]).rival.tolist() == [2]
+    assert signed == [4, 1]

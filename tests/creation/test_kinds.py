@@ -12,6 +12,7 @@ import personae.studies.persona_taxonomy
 from personae.core import Consent, Evidence, InputError, Names, Persona, Social, UnknownKeyError
 from personae.creation import (
     KINDS,
+    Finding,
     aggregate,
     character_prompt,
     classify,
@@ -86,6 +87,18 @@ def test_seeded_defects_are_found_and_clean_personas_are_clean() -> None:
     for item in SEEDED:
         found = {f.code for f in lint_kind(Persona.parse(item["persona"]))}
         assert found == set(item["expect"]), item["id"]
+
+
+def test_findings_of_a_kind_are_those_of_the_linter() -> None:
+    evidence = (Evidence(text="never drinks tea", when="last week", polarity=-1),)
+    person = Persona(names=Names(full="Jo"), context={"likes": ["tea"]}, evidence=evidence)  # type: ignore[arg-type]
+    found = {f.code: f for f in lint_kind(person, classify(person)) if f.code.startswith("individualized.")}
+    assert all(isinstance(f, Finding) and f.pack is None for f in found.values())
+    assert found["individualized.contradicted"].given == (("context.likes.0", "'tea'"),)
+    assert found["individualized.undated_evidence"].given == (("evidence.0.when", "'last week'"),)
+    assert str(found["individualized.no_retention"]) == (
+        "error individualized.no_retention (Say how long the data are kept.)"
+    )
 
 
 def test_risks_look_at_words_contacts_consent_and_names() -> None:

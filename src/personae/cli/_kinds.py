@@ -91,7 +91,17 @@ def risk(file: File, as_json: Json = False, debug: Debug = False) -> None:
                 "id": person.id,
                 "name": person.name,
                 "risks": report.model_dump(mode="json"),
-                "findings": [f.model_dump(mode="json") for f in findings],
+                "findings": [
+                    {
+                        "code": f.code,
+                        "owner": f.owner,
+                        "fields": list(f.fields),
+                        "severity": f.severity,
+                        "hint": f.hint,
+                        "kind": f.code.partition(".")[0],
+                    }
+                    for f in findings
+                ],
             }
         )
     reply.done({"people": rows})

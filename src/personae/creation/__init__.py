@@ -25,7 +25,7 @@ from personae.creation._compose import (
 )
 from personae.creation._convert import Aggregate, Group, aggregate, character_prompt, individualize
 from personae.creation._corrupt import CORRUPTIONS, Corruption, corrupt
-from personae.creation._coverage import Coverage, KindFinding, coverage, lint_kind
+from personae.creation._coverage import Coverage, coverage, lint_kind
 from personae.creation._craft import (
     Crafted,
     CraftReason,
@@ -193,7 +193,6 @@ __all__ = [
     "Issue",
     "KeyEvent",
     "KindEvidence",
-    "KindFinding",
     "LeafChoice",
     "LexicalRule",
     "LifeAttitude",

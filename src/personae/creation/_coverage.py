@@ -12,6 +12,8 @@ from typing import Final, Literal, TypeAlias
 
 from personae.core import Fact, Frozen, Persona, PersonaKind, UnknownKeyError, plain
 from personae.creation._kinds import KINDS, PersonaKinds, classify, has_field
+from personae.creation._lint import Finding, short
+from personae.creation._rules import Severity
 from personae.text import words
 
 Facet: TypeAlias = Literal[
@@ -66,7 +68,6 @@ _COVER: Final[dict[PersonaKind, tuple[tuple[Facet, str, bool], ...]]] = {
         ("observations", "personal.psychometrics", _W),
     ),
 }
-Severity: TypeAlias = Literal["error", "warning"]
 DEMONSTRATIONS: Final = 2
 """least dialogues or examples by which a way of talking can be told"""
 
@@ -94,17 +95,6 @@ class Coverage(Frozen):
         return len(self.present) / (len(self.present) + len(self.missing))
 
 
-class KindFinding(Frozen):
-    """What a persona lacks for its kind: which rule, who repairs it, in which fields, how bad, and what to do."""
-
-    code: str
-    owner: str
-    fields: tuple[str, ...]
-    severity: Severity
-    hint: str
-    kind: PersonaKind
-
-
 def coverage(persona: Persona, kind: PersonaKind) -> Coverage:
     """What `kind` asks for and what is there.
 
@@ -130,94 +120,91 @@ def coverage(persona: Persona, kind: PersonaKind) -> Coverage:
     )
 
 
-def lint_kind(persona: Persona, kinds: PersonaKinds | None = None) -> tuple[KindFinding, ...]:
+def lint_kind(persona: Persona, kinds: PersonaKinds | None = None) -> tuple[Finding, ...]:
     """What is missing for each kind of the persona's mix; `kinds` saves classifying it again.
 
-    Demographic: a population and a weight. Character: an edge of knowledge, demonstrations, rights. Individualized:
-    consent, retention, and dated evidence of the same direction for each preference.
+    Codes begin with the kind. Demographic: a population and a weight. Character: an edge of knowledge, demonstrations,
+    rights. Individualized: consent, retention, and dated evidence of the same direction for each preference.
     """
     found = kinds or classify(persona)
     return tuple(finding for kind in found.mix for finding in _LINTERS[kind](persona))
 
 
-def _demographic(p: Persona) -> Iterator[KindFinding]:
+def _demographic(p: Persona) -> Iterator[Finding]:
     if p.provenance.recipe is None and not p.provenance.cell and not _has_source(p, {"census", "survey", "microdata"}):
         yield _finding(
             "demographic.no_population", "population", ("provenance.recipe", "provenance.cell"), "error",
             "Say which population this is: draw it from a recipe, or give each value its census or survey source.",
-            "demographic",
         )  # fmt: skip
     if p.provenance.weight is None:
         yield _finding(
             "demographic.no_weight", "population", ("provenance.weight",), "warning",
-            "Give the weight that makes groups add up to the population; 1 for an equal draw.", "demographic",
+            "Give the weight that makes groups add up to the population; 1 for an equal draw.",
         )  # fmt: skip
     if not has_field(p, "social.age | social.occupation | social.sex | social.gender | social.ethnicity | description"):
-        yield _finding(
-            "demographic.no_group", "social", ("social",), "error", "Give at least one group label.", "demographic"
-        )
+        yield _finding("demographic.no_group", "social", ("social",), "error", "Give at least one group label.")
 
 
-def _character(p: Persona) -> Iterator[KindFinding]:
+def _character(p: Persona) -> Iterator[Finding]:
     if p.knowledge.boundary is None:
         yield _finding(
             "character.no_boundary", "knowledge", ("knowledge.boundary",), "error",
-            "Say the time or world beyond which the character knows nothing.", "character",
+            "Say the time or world beyond which the character knows nothing.",
         )  # fmt: skip
     shown = len(p.demonstrations) + len(p.style.examples) + len(p.style.catchphrases)
     if shown < DEMONSTRATIONS:
         yield _finding(
             "character.few_demonstrations", "style", ("demonstrations", "style.examples"), "warning",
-            f"Show the character talking at least {DEMONSTRATIONS} times; {shown} found.", "character",
+            f"Show the character talking at least {DEMONSTRATIONS} times; {shown} found.",
         )  # fmt: skip
     if p.provenance.licence is None:
         yield _finding(
             "character.no_rights", "rights", ("provenance.licence",), "warning",
-            "Name the licence or the rights under which the figure is used.", "character",
+            "Name the licence or the rights under which the figure is used.",
         )  # fmt: skip
 
 
-def _individualized(p: Persona) -> Iterator[KindFinding]:
+def _individualized(p: Persona) -> Iterator[Finding]:
     if p.consent is None:
         yield _finding(
             "individualized.no_consent", "consent", ("consent",), "error" if p.evidence else "warning",
             "Record who consented to what and when; for an invented user write a consent that says so.",
-            "individualized",
         )  # fmt: skip
     if p.policy.retention is None:
         yield _finding(
             "individualized.no_retention", "policy", ("policy.retention",), "error",
-            "Say how long the data are kept.", "individualized",
+            "Say how long the data are kept.",
         )  # fmt: skip
     for k, one in enumerate(p.evidence):
         if not is_dated(one.when):
             yield _finding(
                 "individualized.undated_evidence", "evidence", (f"evidence.{k}.when",), "warning",
-                "Give the date of the observation as YYYY-MM-DD.", "individualized",
+                "Give the date of the observation as YYYY-MM-DD.", one.when,
             )  # fmt: skip
     for name, sign in (("likes", 1), ("dislikes", -1)):
         for k, leaf in enumerate(getattr(p.context, name)):
             yield from _preference(p, f"context.{name}.{k}", leaf, sign)
 
 
-def _preference(p: Persona, path: str, leaf: object, sign: int) -> Iterator[KindFinding]:
+def _preference(p: Persona, path: str, leaf: object, sign: int) -> Iterator[Finding]:
     if isinstance(leaf, Fact) and leaf.valid_from is not None and is_dated(leaf.valid_from):
         return
-    about = _stems(str(plain(leaf)))
+    told = str(plain(leaf))
+    about = _stems(told)
     on_it = [e for e in p.evidence if about & _stems(e.text)]
     if any(e.polarity == -sign for e in on_it) and not any(e.polarity == sign for e in on_it):
         yield _finding(
             "individualized.contradicted", "evidence", (path, "evidence"), "error",
-            "The evidence says the opposite: correct the preference or add what came later.", "individualized",
+            "The evidence says the opposite: correct the preference or add what came later.", told,
         )  # fmt: skip
     elif not any(is_dated(e.when) for e in on_it):
         yield _finding(
             "individualized.no_evidence", "evidence", (path, "evidence"), "warning",
-            "Add the dated observation that this preference rests on.", "individualized",
+            "Add the dated observation that this preference rests on.", told,
         )  # fmt: skip
 
 
-_LINTERS: Final[dict[PersonaKind, Callable[[Persona], Iterator[KindFinding]]]] = {
+_LINTERS: Final[dict[PersonaKind, Callable[[Persona], Iterator[Finding]]]] = {
     "demographic": _demographic,
     "character": _character,
     "individualized": _individualized,
@@ -241,7 +228,7 @@ def _has_source(p: Persona, kinds: set[str]) -> bool:
     return any(isinstance(v, Fact) and v.source is not None and v.source.kind in kinds for _, v in p.leaves())
 
 
-def _finding(
-    code: str, owner: str, fields: tuple[str, ...], severity: Severity, hint: str, kind: PersonaKind
-) -> KindFinding:
-    return KindFinding.model_construct(code=code, owner=owner, fields=fields, severity=severity, hint=hint, kind=kind)
+def _finding(code: str, owner: str, fields: tuple[str, ...], severity: Severity, hint: str, *held: str) -> Finding:
+    """`held`: what stands in the first fields."""
+    given = tuple((name, short(value)) for name, value in zip(fields, held, strict=False))
+    return Finding(code, owner, fields, severity, hint, given)

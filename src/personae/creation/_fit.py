@@ -21,6 +21,7 @@ from personae.core import RecipeError
 from personae.creation._checks import AGREEMENT
 from personae.creation._draws import Floats, Indexes, totals
 from personae.creation._recipe import SEPARATOR, Conditional, Margin, Recipe, SeedTable
+from personae.creation._rows import best_row
 from personae.creation._rules import Match
 
 Codes = NDArray[np.int16]
@@ -299,23 +300,11 @@ def _conditional_rows(recipe: Recipe, part: Conditional) -> Floats:
     children = recipe.variables[part.child].labels
     out: list[list[float]] = []
     for key in recipe.cells(part.parents):
-        words = key.split(SEPARATOR)
-        fitting = [
-            (sum(w != "*" for w in row.split(SEPARATOR)), row)
-            for row in part.table
-            if all(r in {"*", w} for r, w in zip(row.split(SEPARATOR), words, strict=True))
-        ]
-        if not fitting:
+        best = best_row(part.table, key.split(SEPARATOR), f"conditional {part.child!r}")
+        if best is None:
             out.append([np.nan] * len(children))
             continue
-        most = max(named for named, _ in fitting)
-        best = sorted(row for named, row in fitting if named == most)
-        if len(best) > 1:
-            raise RecipeError(
-                f"conditional {part.child!r}: rows {best[0]!r} and {best[1]!r} both speak of {key!r}.",
-                hint=f"Add a row {key!r} that decides.",
-            )
-        row = part.table[best[0]]
+        row = part.table[best]
         total = sum(row.values())
         out.append([row.get(child, 0.0) / total for child in children])
     return np.array(out).reshape(-1)

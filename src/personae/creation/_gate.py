@@ -56,6 +56,22 @@ class GateAnswer:
     similarity: NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """Newcomers: their sets, band keys of shape (bands, texts), and sketches of shape (texts, permutations)."""
+
+    sets: Shingles
+    keys: Hashes
+    sketch: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, sets: Shingles, rule: LexicalRule) -> Self:
+        return cls(sets, *sign(sets, np.arange(len(sets), dtype=np.int64), rule))
+
+    def take(self, rows: Indexes) -> Self:
+        return type(self)(self.sets.take(rows), self.keys[:, rows], self.sketch[rows])
+
+
 class Gate:
     """Accepted texts, to be asked whether new ones are near-copies of any of them.
 
@@ -88,7 +104,7 @@ class Gate:
             banned = counts.frequent(self.rule.frequent)
             self._banned = banned if banned.any() else None
         self._hashes: Rows[np.uint32] = Rows(np.uint32)
-        self._ends: Rows[np.int64] = Rows(np.int64)
+        self._edges: Rows[np.int64] = Rows.of(np.int64, np.zeros(1, dtype=np.int64))
         self._wholes: Rows[np.uint64] = Rows(np.uint64)
         self._labels: Rows[np.int64] = Rows(np.int64)
         self._sketch: Rows[np.uint8] = Rows(np.uint8, self.rule.permutations)
@@ -107,7 +123,8 @@ class Gate:
         self, texts: Sequence[str], *, vectors: Vectors | None = None, strata: ArrayLike | None = None
     ) -> GateAnswer:
         """What `offer` would answer; nothing is accepted. Rivals inside the batch are named by −2 − their place."""
-        return self._judge(self._newcomers(texts), *self._checked(len(texts), vectors, strata))
+        unit, codes = self._checked(len(texts), vectors, strata)
+        return self._judge(self._newcomers(texts), unit, codes)
 
     def offer(
         self,
@@ -130,15 +147,15 @@ class Gate:
         """
         unit, codes = self._checked(len(texts), vectors, strata)
         named = None if labels is None else codes_of(labels, len(texts), "labels")
-        sets = self._newcomers(texts)
-        found = self._judge(sets, unit, codes)
+        come = self._newcomers(texts)
+        found = self._judge(come, unit, codes)
         chosen = np.flatnonzero(found.accepted)
         places = np.full(len(texts), -1, dtype=np.int64)
         places[chosen] = len(self) + np.arange(chosen.size)
         names = places if named is None else named
         inside = found.rival <= -2
         found.rival[inside] = names[-2 - found.rival[inside]]
-        self._accept(sets.take(chosen), names[chosen], None if unit is None else unit[chosen], codes[chosen])
+        self._accept(come.take(chosen), names[chosen], None if unit is None else unit[chosen], codes[chosen])
         return found
 
     def save(self, path: Path) -> Path:
@@ -147,7 +164,8 @@ class Gate:
         arrays: dict[str, NDArray[np.generic]] = {
             "head": np.frombuffer(json.dumps(head).encode(), dtype=np.uint8),
             "banned": np.zeros(0, np.int64) if self._banned is None else np.flatnonzero(self._banned),
-            "hashes": self._hashes.all, "ends": self._ends.all, "wholes": self._wholes.all, "labels": self._labels.all,
+            "hashes": self._hashes.all, "ends": self._edges.all[1:],
+            "wholes": self._wholes.all, "labels": self._labels.all,
         }  # fmt: skip
         for code, (vectors, positions) in self._vectors.items():
             arrays[f"vectors {code}"], arrays[f"positions {code}"] = vectors.all, positions.all
@@ -190,7 +208,8 @@ class Gate:
             if stored["banned"].size:
                 gate._banned = np.zeros(ShingleCounts().table.size, dtype=bool)
                 gate._banned[stored["banned"]] = True
-            gate._accept(Shingles(stored["hashes"], edges, stored["wholes"]), stored["labels"], None, None)
+            sets = Shingles(stored["hashes"], edges, stored["wholes"])
+            gate._accept(_Signed.of(sets, gate.rule), stored["labels"], None, None)
             for name in (n for n in stored if n.startswith("vectors ")):
                 code = int(name.removeprefix("vectors "))
                 gate._vectors[code] = (
@@ -202,9 +221,9 @@ class Gate:
             ) from error
         return gate
 
-    def _newcomers(self, texts: Sequence[str]) -> Shingles:
+    def _newcomers(self, texts: Sequence[str]) -> _Signed:
         sets = join_shingles(list(shingle_batches(texts, self.rule.n)))
-        return sets if self._banned is None else sets.without(self._banned)
+        return _Signed.of(sets if self._banned is None else sets.without(self._banned), self.rule)
 
     def _checked(
         self, size: int, vectors: Vectors | None, strata: ArrayLike | None
@@ -221,20 +240,18 @@ class Gate:
         return unit_vectors(vectors), codes
 
     def _accept(
-        self, sets: Shingles, labels: NDArray[np.int64], unit: Vectors | None, codes: NDArray[np.int64] | None
+        self, come: _Signed, labels: NDArray[np.int64], unit: Vectors | None, codes: NDArray[np.int64] | None
     ) -> None:
+        sets, start = come.sets, len(self)
         if not len(sets):
             return
-        start = len(self)
-        rows = np.arange(len(sets), dtype=np.int64)
-        keys, sketch = sign(sets, rows, self.rule)
         filled = np.flatnonzero(sets.wholes)
-        self._index.add(keys[:, filled], start + filled)
-        self._ends.add(len(self._hashes) + sets.edges[1:])
+        self._index.add(come.keys[:, filled], start + filled)
+        self._edges.add(len(self._hashes) + sets.edges[1:])
         self._hashes.add(sets.hashes)
         self._wholes.add(sets.wholes)
         self._labels.add(labels)
-        self._sketch.add(sketch)
+        self._sketch.add(come.sketch)
         if unit is None or codes is None:
             return
         for code in np.unique(codes).tolist():
@@ -245,12 +262,13 @@ class Gate:
             vectors.add(unit[own])
             positions.add(start + own)
 
-    def _judge(self, sets: Shingles, unit: Vectors | None, codes: NDArray[np.int64]) -> GateAnswer:
+    def _judge(self, come: _Signed, unit: Vectors | None, codes: NDArray[np.int64]) -> GateAnswer:
         """Near-copies among the accepted and inside the batch, then newcomer by newcomer."""
+        sets = come.sets
         size = len(sets)
         rival, similarity = np.full(size, -1, dtype=np.int64), np.full(size, np.nan)
         same = sets.wholes if unit is None else sets.wholes ^ row_hashes(unit) ^ mixed_codes(codes)
-        old, old_values, new, new_values = self._lexical(sets, same)
+        old, old_values, new, new_values = self._lexical(come, same)
         if unit is not None and self.cosine is not None:
             more = self._semantic(unit, codes, self.cosine)
             old, old_values = np.concatenate([old, more[0]]), np.concatenate([old_values, more[1]])
@@ -267,17 +285,17 @@ class Gate:
                 lost[second], rival[second], similarity[second] = True, -2 - first, value
         return GateAnswer(~np.array(lost, dtype=bool), rival, similarity)
 
-    def _lexical(self, sets: Shingles, same: Hashes) -> tuple[Pairs, NDArray[np.float64], Pairs, NDArray[np.float64]]:
+    def _lexical(self, come: _Signed, same: Hashes) -> tuple[Pairs, NDArray[np.float64], Pairs, NDArray[np.float64]]:
         """Near pairs (accepted position, newcomer) and (earlier newcomer, newcomer), with their similarities.
 
         Newcomers with the same hash in `same` are equal in all that is looked at: the first stands for all.
         """
+        sets = come.sets
         filled = np.flatnonzero(sets.wholes)
         _, where, inverse = np.unique(same[filled], return_index=True, return_inverse=True)
         rows = filled[np.sort(where)]
-        keys, sketch = sign(sets, rows, self.rule)
-        edges = np.concatenate([[0], self._ends.all]).astype(np.int64)
-        stored = Shingles(self._hashes.all, edges, self._wholes.all)
+        keys, sketch = come.keys[:, rows], come.sketch[rows]
+        stored = Shingles(self._hashes.all, self._edges.all, self._wholes.all)
         old, old_values = [np.zeros((0, 2), dtype=np.int64)], [np.zeros(0)]
         for block in self._index.pairs(keys):
             likely = block[resembles(self._sketch.all, sketch, block, self.rule)]

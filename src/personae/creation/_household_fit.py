@@ -9,10 +9,9 @@ import numpy as np
 
 from personae.core import InputError, RecipeError, derive_rng
 from personae.creation._draws import Floats, Indexes, totals
-from personae.creation._feasible import margin_system
 from personae.creation._fit import category_mask
 from personae.creation._kin import age_distances
-from personae.creation._quota import largest_remainder
+from personae.creation._quota import largest_remainder, nearest_counts
 from personae.creation._recipe import Margin
 from personae.creation._weights import (
     ControlRow,
@@ -22,7 +21,6 @@ from personae.creation._weights import (
     improve_counts,
     ipu,
     rake_weights,
-    whole_counts,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
 AGREEMENT: Final = 2e-3
 """Largest error of a control, as a share, that still counts as met (rounding in print)."""
 _AGE: Final = "social.age"
+_LISTED: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,9 +384,12 @@ def _blocks(hard: list[_Control], weights: Floats, homes: int) -> tuple[Indexes,
     if len(hard) == 1:
         return block, quotas[0][kinds[:, 0]]
     open_ = expected > 0  # a block whose records all have weight 0 stays empty
-    system = margin_system([kinds[open_, c] for c in range(len(hard))], [len(q) for q in quotas])
+    counts = nearest_counts([kinds[open_, c] for c in range(len(hard))], quotas, expected[open_], tie=1e-6)
+    if counts is None:
+        raise RecipeError(
+            f"no whole households meet all hard quotas at once: {', '.join([c.margin.name for c in hard][:_LISTED])}.",
+            hint="Choose a larger n, or make one of the controls soft.",
+        )
     solved = np.zeros(len(kinds), dtype=np.int64)
-    solved[open_] = whole_counts(
-        expected[open_], system, np.concatenate(quotas).astype(np.float64), [c.margin.name for c in hard]
-    )
+    solved[open_] = counts
     return block, solved

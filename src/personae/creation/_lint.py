@@ -51,11 +51,11 @@ class Finding:
     given: tuple[tuple[str, str], ...]
     """what stands in the fields, shortened"""
     pack: str | None = None
-    """the rule pack, or None for what is checked in every persona"""
+    """the rule pack, or None for what is checked in every persona, or in every one of a kind"""
 
     def __str__(self) -> str:
         told = ", ".join(f"{name} {value}" for name, value in self.given)
-        return f"{self.severity} {self.code}: {told}" + (f" ({self.hint})" if self.hint else "")
+        return f"{self.severity} {self.code}" + (f": {told}" if told else "") + (f" ({self.hint})" if self.hint else "")
 
 
 def lint(persona: Given, packs: Packs = "auto") -> tuple[Finding, ...]:
@@ -150,11 +150,12 @@ def _broken(pack: RulePack, body: Mapping[str, Any]) -> list[Finding]:
 
 
 def _finding(pack: RulePack, rule: Rule, values: Mapping[str, Any]) -> Finding:
-    given = tuple((name, _short(values.get(name))) for name in rule.fields)
+    given = tuple((name, short(values.get(name))) for name in rule.fields)
     return Finding(rule.code, rule.owner, rule.fields, rule.severity, rule.hint, given, pack.name)
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A value as a finding shows it."""
     words = repr(value)
     return words if len(words) <= _SHOWN else f"{words[: _SHOWN - 1]}…"
 
@@ -164,7 +165,7 @@ def _schema(persona: Given, body: Mapping[str, Any]) -> list[Finding]:
     if isinstance(persona, Persona):
         return []
     if not isinstance(persona, Mapping):
-        given = (("given", _short(persona)),)
+        given = (("given", short(persona)),)
         return [Finding("schema", None, (), "error", "a person is a mapping", given)]
     try:
         Persona.parse(body)
@@ -175,13 +176,13 @@ def _schema(persona: Given, body: Mapping[str, Any]) -> list[Finding]:
         if unknown:
             hint = f"no pack knows it; known: {', '.join(known)}"
             return [
-                Finding("unknown_extension", None, (f"ext.{unknown[0]}",), "error", hint, (("ext", _short(unknown)),))
+                Finding("unknown_extension", None, (f"ext.{unknown[0]}",), "error", hint, (("ext", short(unknown)),))
             ]
         lines = [line.strip() for line in error.message.split("\n")[1:]] or [error.message]
         field = lines[0].partition(":")[0]
-        return [Finding("schema", None, (field,), "error", _UNFIT, (("problems", _short("; ".join(lines))),))]
+        return [Finding("schema", None, (field,), "error", _UNFIT, (("problems", short("; ".join(lines))),))]
     except (TypeError, ValueError, RecursionError) as error:
-        return [Finding("schema", None, (), "error", "this is no persona", (("problems", _short(str(error))),))]
+        return [Finding("schema", None, (), "error", "this is no persona", (("problems", short(str(error))),))]
     return []
 
 
@@ -194,12 +195,12 @@ def _texts(body: Mapping[str, Any]) -> list[Finding]:
         for found in template_findings(text, own_words=path.startswith(_SPOKEN), card=card):
             severity: Severity = "error"
             out.append(
-                Finding(found.kind, _owner(path), (path,), severity, _HINTS[found.kind], ((path, _short(found.words)),))
+                Finding(found.kind, _owner(path), (path,), severity, _HINTS[found.kind], ((path, short(found.words)),))
             )
         if len(text) >= _LEAST_TEXT:
             key = normalise(text[:20_000])
             if key in seen:
-                given = ((seen[key], _short(text)), (path, "the same"))
+                given = ((seen[key], short(text)), (path, "the same"))
                 hint = "two fields hold the same text: write one of them anew"
                 out.append(Finding("repeated_text", _owner(path), (seen[key], path), "error", hint, given))
             else:

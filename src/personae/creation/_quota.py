@@ -113,7 +113,7 @@ def _blocks(
             told = "; ".join(f"{cells[c]}: short by {quotas[0][c]}" for c in missing[:_LISTED])
             raise RecipeError(f"hard quota {hard[0].name!r} cannot be met: {told}.", hint="Loosen a rule.")
         return block, counts, {hard[0].name: quotas[0]}
-    counts = _solve(indexes, quotas, expected)
+    counts = nearest_counts(indexes, quotas, expected)
     if counts is None:
         shares = [recipe.shares(m) for m in hard]
         counts = _solve_rounded(indexes, shares, expected, n)
@@ -123,12 +123,21 @@ def _blocks(
     return block, counts, met
 
 
-def _solve(indexes: list[Indexes], quotas: list[Indexes], expected: Floats) -> Indexes | None:
-    """Counts nearest to `expected` whose margins equal `quotas`, or None when there are none."""
+def nearest_counts(
+    indexes: list[Indexes], quotas: list[Indexes], expected: Floats, *, tie: float = 1e-5
+) -> Indexes | None:
+    """Counts nearest to `expected` whose margins equal `quotas`, or None when there are none.
+
+    Args:
+        indexes: per margin the cell that each block counts for, shape (blocks,).
+        quotas: per margin the people (or households) of each cell.
+        expected: people per block, with fractions, shape (blocks,).
+        tie: what the last block's step costs more than the first one's.
+    """
     base = np.floor(expected + 1e-9)
     system = margin_system(indexes, [len(q) for q in quotas])
     goal = np.concatenate(quotas) - system @ base
-    answer = _programme(base, expected, system, goal, goal)
+    answer = _programme(base, expected, system, goal, goal, tie=tie)
     return None if answer is None else (base + answer).astype(np.int64)
 
 
@@ -155,6 +164,7 @@ def _programme(
     *,
     price: Floats | None = None,
     total: float | None = None,
+    tie: float = 1e-5,
 ) -> Floats | None:
     """Integer change of `base` that keeps `low <= system @ change <= high` and stays nearest to `expected`.
 
@@ -166,8 +176,8 @@ def _programme(
 
     size = len(base)
     fraction = expected - base
-    tie = np.arange(size) * (1e-5 / size)
-    cost = np.concatenate([1 - 2 * fraction + tie, 1 + tie + 1e-4, 1 + tie + 1e-4])
+    later = np.arange(size) * (tie / size)
+    cost = np.concatenate([1 - 2 * fraction + later, 1 + later + 1e-4, 1 + later + 1e-4])
     upper = np.concatenate([np.ones(size), np.full(size, np.inf), base])
     step: Any = hstack([eye_array(size), eye_array(size), -eye_array(size)])
     parts: list[Any] = [system @ step]

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from personae.core import InputError, RecipeError
+from personae.core import InputError
 from personae.creation._draws import Floats, Indexes
 
 WeightMethod = Literal["raking", "ipu"]
@@ -196,39 +196,6 @@ def _report(incidence: Floats, targets: Floats, weights: Floats, names: list[str
 _PROPOSALS: Final = 512
 _BATCHES: Final = 600
 _IDLE: Final = 12
-
-
-def whole_counts(expected: Floats, system: Any, goal: Floats, names: Sequence[str]) -> Indexes:
-    """Whole numbers nearest to `expected` (in absolute difference) with `system @ counts == goal`.
-
-    Raises:
-        RecipeError: there are none.
-    """
-    from scipy.optimize import Bounds, LinearConstraint, milp
-    from scipy.sparse import csr_array, eye_array, hstack, vstack
-
-    size = len(expected)
-    tie = np.arange(size) * (1e-6 / max(1, size))
-    # x = base + up - down; the first step up costs 1 - 2 fraction, as in largest remainder
-    base = np.floor(expected + 1e-9)
-    fraction = expected - base
-    cost = np.concatenate([1 - 2 * fraction + tie, 1 + tie + 1e-4, 1 + tie + 1e-4])
-    step: Any = hstack([eye_array(size), eye_array(size), -eye_array(size)])
-    rest = goal - system @ base
-    answer: Any = milp(
-        cost,
-        constraints=LinearConstraint(vstack([csr_array(system) @ step]).tocsr(), rest, rest),
-        integrality=np.ones(3 * size, dtype=np.int64),
-        bounds=Bounds(np.zeros(3 * size), np.concatenate([np.ones(size), np.full(size, np.inf), base])),
-        options={"time_limit": 60.0},
-    )
-    if answer.x is None:
-        raise RecipeError(
-            f"no whole households meet all hard quotas at once: {', '.join(names[:_LISTED])}.",
-            hint="Choose a larger n, or make one of the controls soft.",
-        )
-    change = np.round(answer.x)
-    return (base + change[:size] + change[size : 2 * size] - change[2 * size :]).astype(np.int64)
 
 
 def fill_blocks(weights: Floats, block: Indexes, quotas: Indexes, rng: np.random.Generator) -> Indexes:

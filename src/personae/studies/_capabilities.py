@@ -115,7 +115,9 @@ def plan_for(
     suites = tuple(_option(card, persona, found, level, model) for card in _cards())
     builds = tuple(_build(persona, *row) for row in _BUILDS if row[0] in found.mix)
     blocked = [b for kind in found.mix for b in coverage(persona, kind).blockers]
-    blocked += [f.hint for f in lint_kind(persona, found) if f.severity == "error" and f.code.endswith("no_evidence")]
+    blocked += [
+        f.hint for f in lint_kind(persona, found) if f.hint and f.severity == "error" and f.code.endswith("no_evidence")
+    ]
     blocked += [f"study {s.study}: {path} is not set" for s in suites for path in s.missing]
     return Plan.model_construct(
         persona=persona.id,

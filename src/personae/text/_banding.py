@@ -57,6 +57,8 @@ def banded_pairs(
     """
     told = counts or BandCounts()
     size = keys.shape[1]
+    if size < 2:
+        return
     tie = np.arange(size, dtype=np.uint64) if order is None else order
     for band in range(len(keys)):
         for block in _band(keys[band], tie, size if most is None else most, reach, told):

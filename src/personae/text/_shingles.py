@@ -27,8 +27,8 @@ _WORDS: Final = 1 << 17
 _KNOWN: Final = 1 << 19
 """Different words whose hashes are kept."""
 
-_ROWS: Final = 2048
-"""Texts whose minima are taken at once: their shingles stay in the processor's cache."""
+_CELLS: Final = 1 << 15
+"""Shingles permuted at once: they stay in the processor's cache (256 KiB)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +153,19 @@ def shingle_minhash(sets: Shingles, permutations: int = 64, *, seed: int = 0) ->
     factors, shifts = constants[:permutations] | np.uint64(1), constants[permutations:]
     out = np.full((permutations, len(sets)), np.iinfo(np.uint32).max, dtype=np.uint32)
     filled = np.flatnonzero(np.diff(sets.edges))
-    for low in range(0, filled.size, _ROWS):
-        rows = filled[low : low + _ROWS]
+    ends = sets.edges[filled + 1]
+    low = 0
+    while low < filled.size:
+        high = max(low + 1, int(np.searchsorted(ends, sets.edges[filled[low]] + _CELLS, side="right")))
+        rows, low = filled[low:high], high
         start, end = sets.edges[rows[0]], sets.edges[rows[-1] + 1]  # empty sets between them take no room
         hashes, starts = sets.hashes[start:end].astype(np.uint64), sets.edges[rows] - start
-        for column in range(permutations):
-            permuted = hashes * factors[column]
-            permuted += shifts[column]
-            out[column, rows] = np.minimum.reduceat(permuted, starts) >> _HALF
+        step = max(1, _CELLS // hashes.size)  # of few shingles many columns at once
+        for column in range(0, permutations, step):
+            part = slice(column, column + step)
+            permuted = hashes * factors[part, None]
+            permuted += shifts[part, None]
+            out[part, rows] = np.minimum.reduceat(permuted, starts, axis=1) >> _HALF
     return np.ascontiguousarray(out.T)
 
 
@@ -174,13 +179,10 @@ def shingle_bands(signatures: NDArray[np.uint32], bands: int) -> Hashes:
     check_positive("bands", bands)
     if columns % bands:
         raise InputError(f"{bands!r} bands do not divide {columns} columns.", hint="Choose a divisor.")
-    rows = columns // bands
-    keys = np.empty((bands, count), dtype=np.uint64)
-    for band in range(bands):
-        key = np.full(count, np.uint64(band), dtype=np.uint64)
-        for column in range(band * rows, (band + 1) * rows):
-            key = mix(key ^ signatures[:, column].astype(np.uint64))
-        keys[band] = key
+    split = signatures.reshape(count, bands, columns // bands)
+    keys = np.repeat(np.arange(bands, dtype=np.uint64)[:, None], count, axis=1)
+    for column in range(columns // bands):
+        keys = mix(keys ^ split[:, :, column].T)
     return keys
 
 
