@@ -8,6 +8,7 @@ from personae.formats._exporters import PeopleExport, export_people, exporters
 from personae.formats._families import IMPORTERS, PeopleFormat
 from personae.formats._files import ExportedFile
 from personae.formats._importers import PeopleImport, Sniffed, import_people, sniff
+from personae.formats._kept import ImportedFile, import_file
 from personae.formats._lines import read_chat, read_conversations, read_people
 from personae.formats._mapping import Column, PeopleMapping, load_mapping
 from personae.formats._png import embed_card, extract_card
@@ -41,6 +42,7 @@ __all__ = [
     "Export",
     "ExportedFile",
     "Format",
+    "ImportedFile",
     "PeopleExport",
     "PeopleFormat",
     "PeopleImport",
@@ -60,6 +62,7 @@ __all__ = [
     "exporters",
     "extract_card",
     "from_chat",
+    "import_file",
     "import_people",
     "load_mapping",
     "read_chat",
