@@ -1,11 +1,12 @@
 """Ten million rows of somebody else's CSV with one broken line: the error, what is kept, going on, rows per second.
 
-    python benchmarks/bench_people_files.py [ROWS] [--early]
+    python benchmarks/bench_people_files.py [ROWS] [--part]
 
 Three files, each in a process of its own: a line with too few cells, a byte that is no UTF-8, and a quote that opens
-before megabytes of text and is never closed; the broken line stands in the middle (with `--early`, after a tenth: the
-last two files only have to reach it). The first file is then mended and gone on with, and what comes out is compared
-with what an import of the whole file gives for people drawn by place: the first, the last, those around the break.
+before megabytes of text and is never closed; the broken line stands in the middle of the first file and after a tenth
+of the others. The first file is then mended and gone on with to its end, and people are compared by place: the first,
+the last, those around the break. With `--part` the first file too breaks after a tenth, and going on ends at a second
+broken line after two tenths.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from _table import Line, python, show
@@ -82,41 +82,41 @@ def name_at(path: Path, place: int) -> str:
     return ""
 
 
-def main(rows: int, *, early: bool) -> None:
+def main(rows: int, *, part: bool) -> None:
     """Measure, print."""
     lines: list[Line] = []
     for kind, broken in BREAKS.items():
-        at = rows // (10 if early and kind != "cells" else 2)
+        at = rows // (2 if kind == "cells" and not part else 10)
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
             (folder / "m.yaml").write_text(MAPPING)
             write(folder / "t.csv", rows, at, broken(at))
-            told = run(folder, "begin")
-            print(
-                f"{kind}: {str(told['error']).replace(place, '')}\n  {str(told['hint']).replace(place, '')}", flush=True
-            )
-            lines += _lines(f"{kind}, to row {at:,}", told, at)
-            if kind != "cells":
-                continue
-            write(folder / "t.csv", rows, at, None)
-            began = time.time()
-            told = run(folder, "resume")
-            print(f"mended: {told['people']:,} people, {told['resumed']:,} were there; {time.time() - began:.0f} s")
-            assert (told["people"], told["resumed"]) == (rows, at)
-            for k in (0, at - 1, at, at + 1, rows - 1):
-                assert name_at(folder / "people.jsonl", k) == f"P{k} Q{k % 977}"
-            lines += _lines("gone on with, to the end", told, rows - at)
+            lines += _told(kind, run(folder, "begin"), at, place)
+            if kind == "cells":
+                end = 2 * at
+                write(folder / "t.csv", rows, end, broken(end) if part else None)
+                told = run(folder, "resume")
+                people = folder / ("people.jsonl.partial/people.jsonl" if part else "people.jsonl")
+                if not part:
+                    assert (told["people"], told["resumed"], told["twice"]) == (rows, at, 0)
+                for k in (0, at - 1, at, at + 1, end - 1):
+                    assert name_at(people, k) == f"P{k} Q{k % 977}"
+                assert name_at(people, end) == ""
+                lines += _told("gone on with", told, end - at, place)
     show(lines)
 
 
-def _lines(what: str, told: dict[str, object], rows: int) -> list[Line]:
+def _told(what: str, told: dict[str, object], rows: int, place: str) -> list[Line]:
+    for key in ("error", "hint"):
+        if key in told:
+            print(f"{what}: {str(told[key]).replace(place, '')}", flush=True)
     cpu, wall = float(str(told["cpu"])), float(str(told["wall"]))
     return [
-        Line(what, [rows / cpu], "rows/CPU s", f"{cpu:.0f} CPU s, {wall:.0f} s"),
-        Line(what, [float(str(told["mib"]))], "MiB", "peak RSS of the process", ("at most", 2048)),
+        Line(f"{what}, {rows:,} rows", [rows / cpu], "rows/CPU s", f"{cpu:.0f} CPU s, {wall:.0f} s"),
+        Line(f"{what}, {rows:,} rows", [float(str(told["mib"]))], "MiB", "peak RSS", ("at most", 2048)),
     ]
 
 
 if __name__ == "__main__":
-    words = [w for w in sys.argv[1:] if w != "--early"]
-    main(int(words[0]) if words else 10_000_000, early="--early" in sys.argv)
+    words = [w for w in sys.argv[1:] if w != "--part"]
+    main(int(words[0]) if words else 10_000_000, part="--part" in sys.argv)

@@ -97,8 +97,15 @@ from personae.creation._readback import (
     read_back_asked,
     self_statements,
 )
-from personae.creation._readback_asked import answer_threshold
 from personae.creation._readback_rules import SelfStatement
+from personae.creation._readback_thresholds import (
+    AnswerCut,
+    AnswerThresholds,
+    PlantedText,
+    answer_threshold,
+    calibrate_answers,
+    planted_texts,
+)
 from personae.creation._reading import Reading
 from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Strata, Variable
 from personae.creation._risks import RISKS, Risk, RiskReport, risk_report
@@ -131,6 +138,8 @@ __all__ = [
     "AgeRules",
     "Aggregate",
     "Anchor",
+    "AnswerCut",
+    "AnswerThresholds",
     "Chain",
     "CheckRecord",
     "Coded",
@@ -202,6 +211,7 @@ __all__ = [
     "PersonName",
     "PersonaKinds",
     "PhraseGrammar",
+    "PlantedText",
     "Population",
     "PopulationFit",
     "ProfileAnswers",
@@ -258,6 +268,7 @@ __all__ = [
     "answers_of_person",
     "as_one",
     "assemble_profile",
+    "calibrate_answers",
     "chain_recovery",
     "character_prompt",
     "check_deep",
@@ -309,6 +320,7 @@ __all__ = [
     "parse_anchors",
     "people_digest",
     "phrase_names",
+    "planted_texts",
     "rake_weights",
     "read_back",
     "read_back_asked",
