@@ -16,23 +16,24 @@ from personae.core import InputError, SchemaError
 from personae.formats import _kept as kept_module
 from personae.formats import import_file, import_people, read_people
 
-N = 20_000
-MIDDLE = 12_345
+N = 2_000
+MIDDLE = 1_234
+MANY = 20_000
 MAPPING = "columns: {Name: names.full, Age: social.age, Town: social.residence, Job: social.occupation}\n"
 BROKEN = {
-    "cells": (b"P12345,31,F,Faro\n", r"t\.csv:12347: 4 cells for 6 columns \(the last one filled is 'Town'\)"),
-    "quote": (b'"P12345,31,F,Faro,cook,w1\n', r"t\.csv:12347: .*column 'Name'.*a quote opens here"),
+    "cells": (b"P1234,31,F,Faro\n", r"t\.csv:1236: 4 cells for 6 columns \(the last one filled is 'Town'\)"),
+    "quote": (b'"P1234,31,F,Faro,cook,w1\n', r"t\.csv:1236: .*column 'Name'.*a quote opens here"),
     "huge quote": (
-        b'P12345,31,F,"' + b"x" * 3_000_000 + b",cook,w1\n", r"t\.csv:12347: .*column 'Town'.*a quote opens here"
+        b'P1234,31,F,"' + b"x" * 3_000_000 + b",cook,w1\n", r"t\.csv:1236: .*column 'Town'.*a quote opens here"
     ),
-    "early quote": (b'P12345,31,F,"Fa"ro,cook,w1\n', r"t\.csv:12347: column 'Town': not valid CSV"),
-    "bytes": (b"P12345,31,F,Fa\xffro,cook,w1\n", r"t\.csv:12347:15: column 'Town': not UTF-8 \(byte 0xff\)"),
-    "age": (b"P12345,old,F,Faro,cook,w1\n", r"t\.csv:12347: column 'Age': 'old' is no whole number"),
+    "early quote": (b'P1234,31,F,"Fa"ro,cook,w1\n', r"t\.csv:1236: column 'Town': not valid CSV"),
+    "bytes": (b"P1234,31,F,Fa\xffro,cook,w1\n", r"t\.csv:1236:14: column 'Town': not UTF-8 \(byte 0xff\)"),
+    "age": (b"P1234,old,F,Faro,cook,w1\n", r"t\.csv:1236: column 'Age': 'old' is no whole number"),
 }  # fmt: skip
 
 
-def rows() -> list[bytes]:
-    return [f'P{k},{18 + k % 70},F,"Faro, {k % 9}",cook,w{k % 7}\n'.encode() for k in range(N)]
+def rows(n: int = N) -> list[bytes]:
+    return [f'P{k},{18 + k % 70},F,"Faro, {k % 9}",cook,w{k % 7}\n'.encode() for k in range(n)]
 
 
 def table(folder: Path, lines: list[bytes]) -> Path:
@@ -58,7 +59,7 @@ def test_a_mended_file_is_gone_on_with(kind: str, undisturbed: bytes, tmp_path: 
     out = tmp_path / "p.jsonl"
     with pytest.raises(SchemaError, match=words) as caught:
         import_file(table(tmp_path, lines), out, mapping=tmp_path / "m.yaml")
-    assert "The 12,345 people before it are kept in" in (caught.value.hint or "")
+    assert "The 1,234 people before it are kept in" in (caught.value.hint or "")
     assert not out.exists()
     kept = list(read_people(tmp_path / "p.jsonl.partial" / "people.jsonl"))
     assert [p.name for p in kept] == [f"P{k}" for k in range(MIDDLE)]
@@ -68,18 +69,29 @@ def test_a_mended_file_is_gone_on_with(kind: str, undisturbed: bytes, tmp_path: 
     assert sorted(f.name for f in tmp_path.iterdir()) == ["m.yaml", "p.jsonl", "t.csv"]
 
 
+def test_twenty_thousand_rows_with_one_broken_line(tmp_path: Path) -> None:
+    lines, words = rows(MANY), {"mapping": tmp_path / "m.yaml"}
+    import_file(table(tmp_path, lines), tmp_path / "whole.jsonl", **words)
+    with pytest.raises(SchemaError, match=r"t\.csv:12347: 1 cells for 6 columns") as caught:
+        import_file(table(tmp_path, [*lines[:12_345], b"x\n", *lines[12_346:]]), tmp_path / "p.jsonl", **words)
+    assert "The 12,345 people before it are kept in" in (caught.value.hint or "")
+    done = import_file(table(tmp_path, lines), tmp_path / "p.jsonl", resume=True, **words)
+    assert (done.people, done.resumed) == (MANY, 12_345)
+    assert (tmp_path / "p.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
 def test_going_on_without_the_broken_rows(undisturbed: bytes, tmp_path: Path) -> None:
     lines = rows()
     lines[500] = b"Q,1\n"
-    lines[15_000] = b'"R,40\n'
+    lines[1_500] = b'"R,40\n'
     file, out, bad = table(tmp_path, lines), tmp_path / "p.jsonl", tmp_path / "bad.jsonl"
     with pytest.raises(SchemaError, match=r"t\.csv:502"):
         import_file(file, out, mapping=tmp_path / "m.yaml")
     done = import_file(file, out, mapping=tmp_path / "m.yaml", rejected=bad)
     assert (done.people, done.rejected, done.resumed, done.rejected_path) == (N - 2, 2, 500, bad)
-    assert [json.loads(line)["line"] for line in bad.read_text("utf-8").splitlines()] == [502, 15_002]
+    assert [json.loads(line)["line"] for line in bad.read_text("utf-8").splitlines()] == [502, 1_502]
     whole = undisturbed.splitlines(keepends=True)
-    assert out.read_bytes() == b"".join(whole[:500] + whole[501:15_000] + whole[15_001:])
+    assert out.read_bytes() == b"".join(whole[:500] + whole[501:1_500] + whole[1_501:])
 
 
 def test_rejected_rows_are_gone_on_with_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -188,13 +200,14 @@ def test_people_of_one_row_stay_together(tmp_path: Path) -> None:
 RUN = """
 import sys
 from personae.formats import _kept
-_kept.EVERY = 500
+_kept.EVERY = 100
 _kept.import_file(sys.argv[1], sys.argv[2], mapping=sys.argv[3])
 """
 
 
-def test_killed_imports_go_on(undisturbed: bytes, tmp_path: Path) -> None:
-    file, out = table(tmp_path, rows()), tmp_path / "p.jsonl"
+def test_killed_imports_go_on(tmp_path: Path) -> None:
+    n = 6_000  # enough to be killed in the middle
+    file, out = table(tmp_path, rows(n)), tmp_path / "p.jsonl"
     state = tmp_path / "p.jsonl.partial" / "state.json"
     words = [sys.executable, "-c", RUN, str(file), str(out), str(tmp_path / "m.yaml")]
     process = subprocess.Popen(words, env=os.environ | {"OMP_NUM_THREADS": "1"})
@@ -204,6 +217,7 @@ def test_killed_imports_go_on(undisturbed: bytes, tmp_path: Path) -> None:
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     done = import_file(file, out, mapping=tmp_path / "m.yaml", resume=True)
-    assert 500 <= done.resumed < N
-    assert done.resumed % 500 == 0
-    assert out.read_bytes() == undisturbed
+    assert 100 <= done.resumed < n
+    assert done.resumed % 100 == 0
+    import_file(file, tmp_path / "whole.jsonl", mapping=tmp_path / "m.yaml")
+    assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
