@@ -2,8 +2,9 @@
 
 Each planted text says something, in words that the rules do not read, about half of the closed questions and nothing
 about the others; an answer about the others is wrong whatever it is. A question whose answers reach the precision at no
-cut is not asked. The cuts are fixed beforehand and Wilson's interval is as wide as so many looks need (Bonferroni), so
-a model that only guesses passes at none of them in at least 97.5 % of calibrations.
+cut is not asked. The cuts are fixed beforehand and Wilson's interval is as wide as so many looks need (Bonferroni): a
+question whose true precision is below the wanted one passes in about 2.5 % of calibrations at most, each question on
+its own. The precision is that of texts like these, of which half tell the value: where fewer do, it is lower.
 """
 
 from __future__ import annotations
