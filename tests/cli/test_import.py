@@ -40,6 +40,33 @@ def test_import_with_a_mapping_and_rejections(personae, tmp_path: Path) -> None:
     assert len(load_people(tmp_path / "p.jsonl")) == 3
 
 
+def test_import_goes_on_after_the_fix(personae, tmp_path: Path) -> None:
+    file, out = tmp_path / "a.jsonl", tmp_path / "p.jsonl"
+    lines = [json.dumps({"persona": f"Somebody who keeps {k} bees."}) for k in range(40)]
+    file.write_text("\n".join([*lines[:25], "no", *lines[26:]]), "utf-8")
+    said = personae("import", str(file), "--out", str(out), "--json")
+    assert said.code == 2
+    assert "a.jsonl:26" in said.envelope["error"]["message"]
+    assert "The 25 people before it are kept in" in said.envelope["error"]["suggestion"]
+    file.write_text("\n".join(lines), "utf-8")
+    said = personae("import", str(file), "--out", str(out), "--resume", "--json")
+    assert (said.data["people"], said.data["resumed"]) == (40, 25)
+    assert [p.get("description") for p in load_people(out)] == [json.loads(x)["persona"] for x in lines]
+    said = personae("import", str(file), "--out", str(out), "--resume")
+    assert said.code == 2
+    assert "nothing is kept there" in said.err
+
+
+def test_import_begins_anew_when_the_file_changed(personae, tmp_path: Path) -> None:
+    file, out = tmp_path / "a.jsonl", tmp_path / "p.jsonl"
+    file.write_text('{"persona": "x"}\nno\n', "utf-8")
+    assert personae("import", str(file), "--out", str(out)).code == 2
+    file.write_text('{"persona": "z"}\n{"persona": "y"}\n', "utf-8")
+    said = personae("import", str(file), "--out", str(out), "--json")
+    assert (said.data["people"], said.data["resumed"]) == (2, 0)
+    assert "began anew" in said.envelope["warnings"][0]
+
+
 def test_a_dry_run_counts_and_writes_nothing(personae, tmp_path: Path) -> None:
     file = tmp_path / "a.jsonl"
     file.write_text('{"persona": "x"}\nno\n{"persona": "x"}\n', "utf-8")

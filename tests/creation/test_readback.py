@@ -13,7 +13,7 @@ import yaml
 
 import personae.creation
 from personae.core import Consent, ConsentError, Conversation, Fact, InputError, UnknownKeyError
-from personae.creation import SPECIAL_CATEGORIES, answer_threshold, read_back, read_back_asked, self_statements
+from personae.creation import SPECIAL_CATEGORIES, read_back, read_back_asked, self_statements
 from personae.models import Capability, Completion, Generation, Usage, open_model
 from personae.runs import run_sync
 from personae.statistics import wilson_interval
@@ -175,7 +175,7 @@ def test_a_quotation_that_does_not_stand_in_the_text_is_dropped_and_counted() ->
         said("context.likes", "church music", "church music"),
         said("social.age", "old", "spends"),
     ])  # fmt: skip
-    text = "Anyone around here spends weekends gliding with church music."
+    text = "Anyone around here spends weekends gliding. The church music begins at ten."
     read = run_sync(read_back_asked(model, text, person="first"))
     assert [(f.value, f.method) for f in read.facts] == [("gliding", "model")]
     assert read.unverified == 2
@@ -190,12 +190,6 @@ def test_closed_questions_are_approximate_and_under_a_threshold() -> None:
     assert all(f.approximate and f.evidence[0].text == "Good morning everyone." for f in asked)
     high = run_sync(read_back_asked(model, "Good morning everyone.", threshold=1.01, generate=False))
     assert not high.facts
-
-
-def test_a_threshold_comes_from_labelled_answers() -> None:
-    assert answer_threshold([0.5, 0.9], [False, True]) is None
-    with pytest.raises(InputError):
-        answer_threshold([0.5], [])
 
 
 def test_speed_of_the_rules() -> None:

@@ -25,7 +25,6 @@ from personae.formats import (
 from personae.formats._shape import look, same, unspell
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "people"
-SHARED = Path(__file__).parents[3] / "shared" / "data"
 FORMATS = {
     "character_card.json": "character_card", "hachimi.jsonl": "hachimi", "key_values.txt": "key_values",
     "nemotron.jsonl": "nemotron", "persona_chat.jsonl": "persona_chat", "persona_chat.txt": "persona_chat",
@@ -405,29 +404,7 @@ def test_real_people_need_consent(tmp_path: Path) -> None:
     assert all(not p.synthetic for p in import_people(EXAMPLES / "table.csv", mapping=file))
 
 
-# Files of the shared folder ----------------------------------------------------------------------------------------
-
-
-def test_the_released_conversations_come_back_row_by_row(tmp_path: Path) -> None:
-    file = SHARED / "synthetic_persona_chat" / "valid.csv"
-    if not file.is_file():
-        pytest.skip("Synthetic-Persona-Chat is not on this machine")
-    people = import_people(file)
-    done = export_people(people, tmp_path / "out.csv", "synthetic_persona_chat")
-    assert (people.people, people.rejected, done.dropped) == (2000, 0, {})
-    assert rows_of(tmp_path / "out.csv") == rows_of(file)
-
-
-def test_one_line_personas_of_a_benchmark_come_back(tmp_path: Path) -> None:
-    file = SHARED / "personagym" / "questions_v1.json"
-    if not file.is_file():
-        pytest.skip("the PersonaGym personas are not on this machine")
-    said = list(json.loads(file.read_text("utf-8")))
-    (tmp_path / "in.txt").write_text("".join(f"{s}\n" for s in said), "utf-8")
-    people = list(import_people(tmp_path / "in.txt"))
-    assert [p.get("description") for p in people] == said
-    export_people(people, tmp_path / "out.txt", "persona_hub")
-    assert (tmp_path / "out.txt").read_text("utf-8") == (tmp_path / "in.txt").read_text("utf-8")
+# Folders and our own forms ------------------------------------------------------------------------------------------
 
 
 def test_folders_of_files(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from array import array
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +12,6 @@ import typer
 from personae.cli._output import Debug, DryRun, Json, Reply, guarded
 
 if TYPE_CHECKING:
-    from personae.core import Persona
     from personae.formats import PeopleExport
 
 File = Annotated[Path, typer.Argument(help="A file of people, a folder of such files, or a dataset folder.")]
@@ -35,40 +34,59 @@ def import_(
         Path | None,
         typer.Option("--rejected", help="Go on after rows that do not fit, and write them here with line and reason."),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Insist on going on where it ended, without reading people twice; the same call alone begins anew "
+            "when the rows before have changed.",
+        ),
+    ] = False,
     dry_run: DryRun = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Read people of another tool's file, and write them as ours."""
-    from personae.formats import export_people, import_people
+    """Read people of another tool's file, and write them as ours. What was read is kept till the end is reached."""
+    from personae.formats import import_file
 
     reply = Reply(as_json=as_json)
+    if dry_run:
+        _counted(reply, file, format, mapping, report=rejected is not None)
+        return
+    done = import_file(file, out, format, mapping, rejected=rejected, resume=resume)
+    reply.line(f"{file}: {done.format} ({done.reason})")
+    if done.anew:
+        reply.warn(f"began anew: {done.anew}.")
+    if done.resumed:
+        reply.line(f"{done.resumed} people were there already")
+    data = _summary(reply, done.format, done.reason, done.people, done.rejected, done.twice)
+    if done.rejected_path is not None:
+        reply.line(f"rejected: {done.rejected_path}")
+        data["rejected_file"] = str(done.rejected_path)
+    reply.line(f"written: {out}")
+    reply.done(data | {"resumed": done.resumed, "out": str(out)})
+
+
+def _counted(reply: Reply, file: Path, format: str, mapping: Path | None, *, report: bool) -> None:  # noqa: A002
+    """Read, count and write nothing."""
+    from personae.formats import import_people
+    from personae.formats._kept import came_before
+
+    ids = array("Q")
     with tempfile.TemporaryDirectory() as aside:
-        log = Path(aside) / "rejected.jsonl" if dry_run else rejected
-        report = rejected is not None
+        log = Path(aside) / "rejected.jsonl"
         with import_people(file, format, mapping, on_error="report" if report else "stop", rejected=log) as people:
             reply.line(f"{file}: {people.format} ({people.reason})")
-            seen = _Seen()
-            if dry_run:
-                for _ in seen.watch(people):
-                    pass
-            else:
-                export_people(seen.watch(people), out)
-    if seen.twice:
-        reply.warn(f"{seen.twice} people are in the file more than once; files of people hold each once.")
-    reply.line(f"{people.people} people, {people.rejected} rows rejected")
-    data: dict[str, Any] = {
-        "format": people.format, "reason": people.reason, "people": people.people, "rejected": people.rejected,
-        "twice": seen.twice,
-    }  # fmt: skip
-    if dry_run:
-        reply.done(data | {"dry_run": True})
-        return
-    if people.rejected:
-        reply.line(f"rejected: {people.rejected_path}")
-        data["rejected_file"] = str(people.rejected_path)
-    reply.line(f"written: {out}")
-    reply.done(data | {"out": str(out)})
+            ids.extend(int(p.id.removeprefix("p-"), 16) for p in people)
+    data = _summary(reply, people.format, people.reason, people.people, people.rejected, came_before(ids))
+    reply.done(data | {"dry_run": True})
+
+
+def _summary(reply: Reply, format: str, reason: str, people: int, rejected: int, twice: int) -> dict[str, Any]:  # noqa: A002
+    if twice:
+        reply.warn(f"{twice} people are in the file more than once; files of people hold each once.")
+    reply.line(f"{people} people, {rejected} rows rejected")
+    return {"format": format, "reason": reason, "people": people, "rejected": rejected, "twice": twice}
 
 
 def export_file(
@@ -106,19 +124,3 @@ def _told(done: PeopleExport) -> dict[str, Any]:
         "redactions": dict(done.redactions),
         "files": [str(done.path / f.name) for f in done.files] or [str(done.path)],
     }
-
-
-class _Seen:
-    """Counts people who come more than once."""
-
-    def __init__(self) -> None:
-        self.twice = 0
-        self._ids: set[int] = set()
-
-    def watch(self, people: Iterable[Persona]) -> Iterator[Persona]:
-        """The same people."""
-        for person in people:
-            key = int(person.id.removeprefix("p-"), 16)
-            self.twice += key in self._ids
-            self._ids.add(key)
-            yield person

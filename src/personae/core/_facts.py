@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, Final, Self, TypeAlias, TypeVar
@@ -14,6 +15,9 @@ TEXT_LIMIT: Final = 20_000
 
 Text: TypeAlias = Annotated[str, StringConstraints(max_length=TEXT_LIMIT)]
 Scalar: TypeAlias = Text | int | float | bool
+
+
+_ATOMS: Final = frozenset({str, int, float, bool})
 
 
 class Frozen(BaseModel):
@@ -28,6 +32,15 @@ class Frozen(BaseModel):
         for name in values.keys() - type(copied).model_fields.keys():
             if isinstance(getattr(type(copied), name, None), cached_property):
                 values.pop(name)
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """As usual, without asking what cannot change: pydantic copies some defaults for every person."""
+        copied = self.__copy__()
+        values = vars(copied)
+        for name, value in values.items():
+            if value is not None and value != () and type(value) not in _ATOMS:
+                values[name] = deepcopy(value, memo)
         return copied
 
 

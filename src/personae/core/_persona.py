@@ -364,6 +364,8 @@ class Persona(Frozen):
     def dump(self) -> dict[str, Any]:
         """A JSON-able mapping with `id`, `schema_version` and `synthetic` always present; `parse` reads it back."""
         body = self.model_dump(mode="json", exclude_defaults=True)
+        if "id" not in vars(self):  # the same dump gives the id
+            vars(self)["id"] = content_id("p", {k: v for k, v in body.items() if k != "provenance"})
         return {"id": self.id, "schema_version": self.schema_version, "synthetic": self.synthetic, **body}
 
     def leaves(self) -> Iterator[tuple[str, Any]]:

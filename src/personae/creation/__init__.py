@@ -103,8 +103,15 @@ from personae.creation._readback import (
     read_back_asked,
     self_statements,
 )
-from personae.creation._readback_asked import answer_threshold
 from personae.creation._readback_rules import SelfStatement
+from personae.creation._readback_thresholds import (
+    AnswerCut,
+    AnswerThresholds,
+    PlantedText,
+    answer_threshold,
+    calibrate_answers,
+    planted_texts,
+)
 from personae.creation._reading import Reading
 from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Strata, Variable
 from personae.creation._respondents import respondent_rows, student_fields, student_respondent
@@ -150,6 +157,8 @@ __all__ = [
     "AgeRules",
     "Aggregate",
     "Anchor",
+    "AnswerCut",
+    "AnswerThresholds",
     "Chain",
     "CheckRecord",
     "Coded",
@@ -221,6 +230,7 @@ __all__ = [
     "PersonName",
     "PersonaKinds",
     "PhraseGrammar",
+    "PlantedText",
     "Population",
     "PopulationFit",
     "ProfileAnswers",
@@ -279,6 +289,7 @@ __all__ = [
     "assemble_profile",
     "blank_profile",
     "bulk_students",
+    "calibrate_answers",
     "chain_recovery",
     "character_prompt",
     "check_deep",
@@ -335,6 +346,7 @@ __all__ = [
     "parse_anchors",
     "people_digest",
     "phrase_names",
+    "planted_texts",
     "rake_weights",
     "read_back",
     "read_back_asked",

@@ -1,9 +1,10 @@
 """Read-back: who somebody is, from what they wrote, with the characters each fact rests on.
 
 Rules come first. A model may then be asked closed questions about what the rules left open (scored, marked
-approximate), and for further facts, each with a quotation that has to stand in the text word for word. Health,
-religion, politics, orientation and ethnicity are left out unless they are asked for by name. Nothing is resolved in
-silence: two ages are two facts.
+approximate, and only with a calibrated threshold), and for further facts, each with a quotation that has to stand in
+the text word for word. Health, religion, politics, orientation and ethnicity are left out unless they are asked for by
+name: never asked, never scored, and sentences with words of them never reach the model (`_readback_shown`). Nothing is
+resolved in silence: two ages are two facts.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ from personae.core import (
 from personae.creation._paths import leaf_kind
 from personae.creation._readback_grammar import Grammatical
 from personae.creation._readback_rules import SelfStatement, read_statements
-from personae.creation._readback_values import given_away
+from personae.creation._readback_shown import Messages, shown
+from personae.creation._readback_thresholds import AnswerThresholds
 from personae.creation._readback_words import SPECIAL
 
 if TYPE_CHECKING:
@@ -80,12 +82,18 @@ class ReadFact(Frozen):
 
 
 class ReadBack(Frozen):
-    """What was read. `unverified` counts facts of a model whose quotation does not stand in the text; they are gone."""
+    """What was read.
+
+    Args:
+        unverified: facts of a model whose quotation does not stand in the text; they are gone.
+        hidden: stretches of the messages that a model was not shown, because they tell of what was not asked for.
+    """
 
     facts: tuple[ReadFact, ...] = ()
     messages: int = 0
     special: tuple[str, ...] = ()
     unverified: int = 0
+    hidden: int = 0
     problems: tuple[str, ...] = ()
 
     def at(self, path: str) -> tuple[ReadFact, ...]:
@@ -129,6 +137,7 @@ def read_back(
     speaker: str | None = None,
     person: Grammatical | None = None,
     model: Model | None = None,
+    threshold: AnswerThresholds | float | None = None,
     seed: int = 0,
 ) -> ReadBack:
     """What a text or one side of a conversation says about its writer; see the module docstring.
@@ -139,6 +148,7 @@ def read_back(
         speaker: whose lines of a conversation; needed when there are several speakers.
         person: grammatical person that means the one described; None: first for conversations, else as the text looks.
         model: also ask this model (see `read_back_asked`); the call blocks.
+        threshold: as for `read_back_asked`.
         seed: of the model's generation.
 
     Raises:
@@ -148,7 +158,11 @@ def read_back(
     if model is not None:
         from personae.runs import run_sync
 
-        return run_sync(read_back_asked(model, source, special=special, speaker=speaker, person=person, seed=seed))
+        return run_sync(
+            read_back_asked(
+                model, source, special=special, speaker=speaker, person=person, threshold=threshold, seed=seed
+            )
+        )
     wanted, messages = _categories(special), _messages(source, speaker)
     chosen = person or ("first" if isinstance(source, Conversation) else grammatical_person(source))
     facts = [
@@ -166,7 +180,7 @@ async def read_back_asked(
     special: Sequence[str] = (),
     speaker: str | None = None,
     person: Grammatical | None = None,
-    threshold: float = 0.95,
+    threshold: AnswerThresholds | float | None = None,
     generate: bool | None = None,
     seed: int = 0,
 ) -> ReadBack:
@@ -178,24 +192,31 @@ async def read_back_asked(
         special: as for `read_back`.
         speaker: as for `read_back`.
         person: as for `read_back`.
-        threshold: least probability of a closed answer; see `answer_threshold` to set it from labelled texts.
+        threshold: least probability of a closed answer: what `calibrate_answers` found for this model, or one number
+            for all. None: no closed question is asked, since nobody knows what its answers are worth.
         generate: ask for further facts; None: when the model can generate.
         seed: of the generation.
+
+    Raises:
+        InputError: `threshold` was calibrated for another model.
     """
-    from personae.creation._readback_asked import closed_facts, quoted_facts
+    from personae.creation._readback_asked import CLOSED, closed_facts, closed_paths, quoted_facts
     from personae.models import Capability
 
     read = read_back(source, special=special, speaker=speaker, person=person)
-    wanted, messages = frozenset(read.special), _messages(source, speaker)
+    wanted = frozenset(read.special)
+    messages = shown(_messages(source, speaker), wanted)
     facts, unverified, problems = list(read.facts), 0, list[str]()
     known = {f.path for f in facts if f.polarity > 0 and f.tense == "present"}
-    if Capability.SCORE in model.capabilities and messages:
-        facts += await closed_facts(model, messages, known, wanted, threshold)
+    if threshold is not None and Capability.SCORE in model.capabilities:
+        cuts = threshold.of(model) if isinstance(threshold, AnswerThresholds) else dict.fromkeys(CLOSED, threshold)
+        facts += await closed_facts(model, messages, closed_paths(known), cuts)
     if generate or (generate is None and Capability.GENERATE in model.capabilities and messages):
         more, unverified, problems = await quoted_facts(model, messages, wanted, seed)
         have = {(f.path, str(f.value).casefold(), f.polarity) for f in facts}
         facts += [f for f in more if (f.path, str(f.value).casefold(), f.polarity) not in have]
-    return read.model_copy(update={"facts": tuple(facts), "unverified": unverified, "problems": tuple(problems)})
+    told = {"unverified": unverified, "problems": tuple(problems), "hidden": sum(len(m.hidden) for m in messages)}
+    return read.model_copy(update={"facts": tuple(facts), **told})
 
 
 def grammatical_person(text: str) -> Grammatical:
@@ -216,9 +237,6 @@ def grammatical_person(text: str) -> Grammatical:
 
 
 # Shared with what asks a model --------------------------------------------------------------------------------------
-
-Messages: TypeAlias = tuple[tuple[str, str, str | None], ...]
-"""(id, text, when) of each message"""
 
 
 def _categories(special: Iterable[str]) -> frozenset[str]:
@@ -256,11 +274,6 @@ def _fact(reading: SelfStatement, source: str, text: str, when: str | None) -> R
         name=reading.name,
         category=reading.category,
     )
-
-
-def withheld(text: str, special: frozenset[str]) -> bool:
-    """Whether `text` must not leave because it tells of a category nobody asked for."""
-    return given_away(text, special)
 
 
 # Into a persona -----------------------------------------------------------------------------------------------------

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from personae.core import InputError
-from personae.creation._readback import EvidenceSpan, Messages, ReadFact, withheld
+from personae.creation._readback import EvidenceSpan, ReadFact
+from personae.creation._readback_shown import Shown
+from personae.creation._readback_values import given_away
 
 if TYPE_CHECKING:
-    from personae.models import Model
+    from numpy.typing import NDArray
+
+    from personae.models import Model, OptionScores, ScoreRequest
 
 _WINDOW: Final = 1500
 """characters of the messages that a closed question shows"""
@@ -30,7 +33,8 @@ CLOSED: Final[dict[str, tuple[str, dict[str, str]]]] = {
         "The writer is", {"single": " single", "married": " married", "divorced": " divorced", "widowed": " widowed"},
     ),
 }  # fmt: skip
-"""Closed sets: how the answer begins, and the option of each value."""
+"""Closed sets: how the answer begins, and the option of each value. None of a special category: what a model presumes
+about those is no evidence."""
 _PATHS: Final = (
     "names.full", "social.age", "social.occupation", "social.residence", "social.birthplace", "social.nationality",
     "social.education", "social.marital_status", "social.employment", "context.likes", "context.dislikes",
@@ -46,40 +50,60 @@ _SPECIAL_PATHS: Final = {
 }
 
 
-async def closed_facts(
-    model: Model, messages: Messages, known: set[str], special: frozenset[str], threshold: float
-) -> list[ReadFact]:
-    """Answers to the closed questions that the rules left open, where one option reaches `threshold`.
+def closed_paths(known: Collection[str]) -> list[str]:
+    """The closed questions that are open when the rules found values at `known`."""
+    return [path for path in CLOSED if path not in known and not (path.endswith("age_band") and "social.age" in known)]
+
+
+def closed_request(path: str, text: str | None) -> ScoreRequest:
+    """A closed question about a text, or about nothing."""
+    from personae.models import Message, ScoreRequest
+
+    lead, options = CLOSED[path]
+    return ScoreRequest(
+        messages=(
+            Message("system", "You read messages and say who wrote them."),
+            Message("user", f"Messages:\n{'(none)' if text is None else text}\n\nWho is the writer?"),
+        ),
+        options=tuple(options.values()),
+        prefill=lead,
+        tags={"stage": "read_back", "path": path},
+    )
+
+
+async def closed_chances(
+    model: Model, path: str, text: str, empty: OptionScores | None = None
+) -> NDArray[np.float64] | None:
+    """Probability of each value of a closed question, shape (options,); None when nothing can be compared.
 
     The options are compared by what the text adds to them (pointwise mutual information with an empty text).
+
+    Args:
+        model: has to score options.
+        path: of `CLOSED`.
+        text: what the writer wrote.
+        empty: the model's answer about nothing, when it is known already.
     """
-    from personae.models import Message, ScoreRequest, option_probabilities
+    from personae.models import option_probabilities
 
-    window, spans = _window(messages, special)
-    asked = [path for path in CLOSED if path not in known and not (path.endswith("age_band") and "social.age" in known)]
-    if not window or not asked:
-        return []
+    requests = [closed_request(path, text), *([closed_request(path, None)] if empty is None else [])]
+    told, *others = await model.score_options(requests)
+    return option_probabilities(told, "pmi", empty=empty or others[0])
 
-    def request(path: str, text: str) -> Any:
-        lead, options = CLOSED[path]
-        return ScoreRequest(
-            messages=(
-                Message("system", "You read messages and say who wrote them."),
-                Message("user", f"Messages:\n{text}\n\nWho is the writer?"),
-            ),
-            options=tuple(options.values()),
-            prefill=lead,
-            tags={"stage": "read_back", "path": path},
-        )
 
+async def closed_facts(
+    model: Model, messages: Sequence[Shown], paths: Sequence[str], thresholds: Mapping[str, float]
+) -> list[ReadFact]:
+    """Answers to the closed questions that have a threshold, where one option reaches it."""
+    window, spans = _window(messages)
     out: list[ReadFact] = []
-    for path in asked:
-        told, empty = await model.score_options([request(path, window), request(path, "(none)")])
-        chances = option_probabilities(told, "pmi", empty=empty)
-        if chances is None:
+    for path in paths if window else ():
+        cut = thresholds.get(path)
+        chances = await closed_chances(model, path, window) if cut is not None else None
+        if cut is None or chances is None:
             continue
         best = int(np.argmax(chances))
-        if chances[best] >= threshold:
+        if chances[best] >= cut:
             out.append(
                 ReadFact(
                     path=path, value=tuple(CLOSED[path][1])[best], evidence=spans, rule="closed set", method="option",
@@ -90,13 +114,13 @@ async def closed_facts(
 
 
 async def quoted_facts(
-    model: Model, messages: Messages, special: frozenset[str], seed: int
+    model: Model, messages: Sequence[Shown], special: frozenset[str], seed: int
 ) -> tuple[list[ReadFact], int, list[str]]:
     """Facts with quotations from a model; how many were dropped for want of their quotation; unusable answers."""
     from personae.models import GenerateRequest, Message, Sampling, generate_json
 
     paths = [*_PATHS, *(_SPECIAL_PATHS[name] for name in sorted(special))]
-    text = "\n".join(f"[{k}] {body}" for k, (_, body, _) in enumerate(messages))
+    text = "\n".join(f"[{k}] {message.prompt}" for k, message in enumerate(messages))
     schema = {
         "type": "object",
         "properties": {"facts": {"type": "array", "maxItems": 24, "items": _item(paths)}},
@@ -118,7 +142,7 @@ async def quoted_facts(
     out, unverified = list[ReadFact](), 0
     for item in (answer.value or {}).get("facts", ()):
         quote = str(item["quote"]).strip()
-        if withheld(f"{item['value']} {quote}", special):
+        if given_away(f"{item['value']} {quote}", special):
             continue
         place = _find(quote, messages)
         if place is None:
@@ -141,27 +165,7 @@ async def quoted_facts(
                 category=category,
             )
         )  # fmt: skip
-    return out, unverified, list(answer.problems)
-
-
-def answer_threshold(chances: Sequence[float], right: Sequence[bool], *, precision: float = 0.8) -> float | None:
-    """The lowest threshold from which on answers are right with at least `precision`; None when there is none.
-
-    Precision is judged by the lower end of Wilson's interval.
-
-    >>> answer_threshold([0.6] * 20 + [0.9] * 40, [False] * 20 + [True] * 40)
-    0.9
-    """
-    from personae.statistics import wilson_interval
-
-    if len(chances) != len(right):
-        raise InputError(f"{len(chances)} chances and {len(right)} verdicts.", hint="Give one of each per answer.")
-    best: float | None = None
-    for cut in sorted(set(chances), reverse=True):
-        kept = [ok for chance, ok in zip(chances, right, strict=True) if chance >= cut]
-        if wilson_interval(sum(kept), len(kept)).low >= precision:
-            best = cut
-    return best
+    return out, unverified, [p for p in answer.problems if not given_away(p, special)]
 
 
 def _item(paths: Sequence[str]) -> dict[str, Any]:
@@ -179,27 +183,29 @@ def _item(paths: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _find(quote: str, messages: Messages) -> EvidenceSpan | None:
+def _find(quote: str, messages: Sequence[Shown]) -> EvidenceSpan | None:
     if len(quote) < 2:
         return None
-    for source, text, when in messages:
-        at = text.find(quote)
+    for message in messages:
+        at = message.find(quote)
         if at >= 0:
-            return EvidenceSpan(source=source, start=at, end=at + len(quote), text=quote, when=when)
+            return EvidenceSpan(source=message.source, start=at, end=at + len(quote), text=quote, when=message.when)
     return None
 
 
-def _window(messages: Messages, special: frozenset[str]) -> tuple[str, tuple[EvidenceSpan, ...]]:
-    """The latest messages that fit, without those that tell of a category nobody asked for."""
+def _window(messages: Sequence[Shown]) -> tuple[str, tuple[EvidenceSpan, ...]]:
+    """The latest of what may be seen that fits, one line a stretch."""
     out: list[EvidenceSpan] = []
     room = _WINDOW
-    for source, text, when in reversed(messages):
-        piece = text[:room]
-        if not piece.strip() or withheld(text, special):
-            continue
-        out.append(EvidenceSpan(source=source, start=0, end=len(piece), text=piece, when=when))
-        room -= len(piece)
+    for message in reversed(messages):
+        for low, end in reversed(list(message.clear())):
+            high = min(end, low + room)
+            piece = message.text[low:high]
+            out.append(EvidenceSpan(source=message.source, start=low, end=high, text=piece, when=message.when))
+            room -= len(piece)
+            if room <= 0:
+                break
         if room <= 0:
             break
     out.reverse()
-    return "\n".join(s.text for s in out), tuple(out)
+    return "\n".join(s.text.strip() for s in out), tuple(out)

@@ -9,6 +9,7 @@ from personae.formats._families import IMPORTERS, PeopleFormat
 from personae.formats._files import ExportedFile
 from personae.formats._forms import FORM_FORMATS, FormFormat, read_forms, read_key, write_forms
 from personae.formats._importers import PeopleImport, Sniffed, import_people, sniff
+from personae.formats._kept import ImportedFile, import_file
 from personae.formats._lines import json_line, read_chat, read_conversations, read_people
 from personae.formats._mapping import Column, PeopleMapping, load_mapping
 from personae.formats._png import embed_card, extract_card
@@ -44,6 +45,7 @@ __all__ = [
     "ExportedFile",
     "FormFormat",
     "Format",
+    "ImportedFile",
     "PeopleExport",
     "PeopleFormat",
     "PeopleImport",
@@ -63,6 +65,7 @@ __all__ = [
     "exporters",
     "extract_card",
     "from_chat",
+    "import_file",
     "import_people",
     "json_line",
     "load_mapping",

@@ -119,6 +119,17 @@ def export_people(
     return done
 
 
+def check_target(path: Path) -> None:
+    """Whether our own formats can be written there.
+
+    Raises:
+        InputError: the ending is of none.
+    """
+    name = _default_format(path)
+    if name != "hf_dataset":
+        _form(path, name)
+
+
 def _default_format(path: Path) -> str:
     if path.suffix == "":
         return "hf_dataset"
@@ -202,6 +213,9 @@ def _documents(
     people: Iterable[Persona], form: Form, known: PeopleFormat, mapping: PeopleMapping | None, done: PeopleExport
 ) -> Iterator[Json]:
     for person in people:
+        if known.name == "personae" and mapping is None:
+            yield person.dump()
+            continue
         dumped = person.model_dump(mode="json", exclude_defaults=True)
         written: Written = mapping.shape.write(dumped) if mapping is not None else known.write(dumped, form)
         done.dropped.update(dict.fromkeys(map(_stars, written.dropped), 1))

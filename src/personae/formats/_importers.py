@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -83,6 +84,7 @@ class PeopleImport(Iterator[Persona]):
         reason: how it was recognised, or that it was named.
         people: read so far.
         rejected: rows that could not be read, so far.
+        records: both of them: rows, blocks or objects that the files gave so far.
     """
 
     def __init__(
@@ -101,12 +103,15 @@ class PeopleImport(Iterator[Persona]):
         self.reason = reason
         self.people = 0
         self.rejected = 0
+        self.records = 0
         self.rejected_path = rejected
         self._known = known
         self._mapping = mapping
         self._consent = consent
         self._sink = _Rejected(rejected) if on_error == "report" else None
-        self._stream = self._read()
+        self._digest = hashlib.sha256()
+        self._found = self._find()
+        self._stream = (person for people in self.by_record() for person in people)
 
     def __next__(self) -> Persona:
         return next(self._stream)
@@ -117,9 +122,45 @@ class PeopleImport(Iterator[Persona]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stream.close()
+        self.close()
 
-    def _read(self) -> Generator[Persona]:
+    def close(self) -> None:
+        """Close the file that is being read."""
+        self._found.close()
+        if self._sink is not None:
+            self._sink.close()
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the bytes of all records so far."""
+        return self._digest.hexdigest()
+
+    def by_record(self) -> Iterator[list[Persona]]:
+        """The people of one record after the other; nobody for one that was rejected."""
+        for found, file, form in self._found:
+            people = self._people(found, file, form)
+            self._count(found)
+            yield people
+
+    def pass_over(self, records: int) -> bool:
+        """Read so many records without making people of them; False when there are fewer.
+
+        Rejected rows then go behind those that their file holds.
+        """
+        if self._sink is not None:
+            self._sink.mode = "a"
+        for _ in range(records):
+            entry = next(self._found, None)
+            if entry is None:
+                return False
+            self._count(entry[0])
+        return True
+
+    def _count(self, found: Record | Broken) -> None:
+        self.records += 1
+        self._digest.update(found.raw or repr(found).encode("utf-8", "surrogatepass"))
+
+    def _find(self) -> Generator[tuple[Record | Broken, Path, Form]]:
         try:
             for file in _inside(self.path):
                 form = form_of(file)
@@ -128,12 +169,12 @@ class PeopleImport(Iterator[Persona]):
                         f"{file}: {self._known.title} are read from {', '.join(self._known.forms)}, not from {form}."
                     )
                 for found in _records(file, form, self._known, self._mapping):
-                    yield from self._people(found, file, form)
+                    yield found, file, form
         finally:
             if self._sink is not None:
                 self._sink.close()
 
-    def _people(self, found: Record | Broken, file: Path, form: Form) -> Iterator[Persona]:
+    def _people(self, found: Record | Broken, file: Path, form: Form) -> list[Persona]:
         """The people of one record: all of them, or none and a rejection."""
         if isinstance(found, Record):
             where = f"{file}:{found.line}"
@@ -144,12 +185,12 @@ class PeopleImport(Iterator[Persona]):
                 found = Broken(found.line, located, found.raw)
             else:
                 self.people += len(people)
-                yield from people
-                return
+                return people
         if self._sink is None:
             raise found.error
         self._sink.add(file, found)
         self.rejected += 1
+        return []
 
     def _bodies(self, record: Record, form: Form) -> list[Body]:
         if self._mapping is not None:
@@ -395,6 +436,7 @@ class _Rejected:
     """Rows that could not be read: one JSON object a line, written as they come."""
 
     def __init__(self, path: Path) -> None:
+        self.mode: Literal["w", "a"] = "w"
         self._path = path
         self._file = None
 
@@ -402,7 +444,7 @@ class _Rejected:
         with naming_errors(self._path):
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self._path.open("w", encoding="utf-8", newline="\n")
+                self._file = self._path.open(self.mode, encoding="utf-8", newline="\n")
             entry = {"file": str(source), "line": found.line, "reason": found.error.message, "hint": found.error.hint}
             head = json.dumps(entry, ensure_ascii=False)[:-1]
             if found.size > len(found.raw):

@@ -22,6 +22,8 @@ WHOLE_LIMIT: Final = 512 * 2**20
 """largest file that is read at once, in bytes (JSON that is no JSON Lines, PNG)"""
 _SPAN: Final = 2_000
 """most lines that one CSV record may span: more means a quote that nobody closed"""
+_CELLS: Final = 1_000
+"""most cells of a broken line that are looked at to name its column"""
 _BOMS: Final = ((b"\xff\xfe\x00\x00", "UTF-32"), (b"\x00\x00\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"),
                 (b"\xfe\xff", "UTF-16"))  # fmt: skip
 _BOM: Final = b"\xef\xbb\xbf"
@@ -324,28 +326,41 @@ class CsvRows:
             try:
                 cells = next(csv.reader(self._feed(), delimiter=self.delimiter, strict=True), None)
             except (csv.Error, InputError) as cause:
-                first, *rest = self._taken
-                self._again.extendleft(reversed(rest))
-                yield broken(first, self._said(first, cause))
+                yield self._given_up(cause)
                 continue
             if cells is None:
                 return
             if len(self._taken) > 1 and self.columns and len(cells) != len(self.columns):
-                # A stray quote ran into the rows below: they are read again without the first.
-                first, *rest = self._taken
-                self._again.extendleft(reversed(rest))
-                yield broken(first, self._said(first, csv.Error("a quote runs into the next line")))
+                yield self._given_up(csv.Error("a quote runs on"))
                 continue
             yield Record(self._taken[0].number, cells, b"".join(line.raw for line in self._taken))
 
-    def _said(self, line: Line, cause: csv.Error | InputError) -> InputError:
-        if isinstance(cause, InputError):
-            if cause.message.startswith(f"{self.path}:{line.number}:"):
-                return cause
+    def _given_up(self, cause: csv.Error | InputError) -> Broken:
+        """The first of the lines that were taken is broken; those that a stray quote ran into are read again."""
+        first, *rest = self._taken
+        self._again.extendleft(reversed(rest))
+        place = f"{self.path}:{first.number}:"
+        if isinstance(cause, csv.Error) and rest:
+            cause = csv.Error(f"a quote opens here and runs into line {rest[-1].number}")
+        elif isinstance(cause, InputError) and not cause.message.startswith(place):
             cause = csv.Error(f"a quote opens here and runs into a line that cannot be read, {cause.message}")
-        return SchemaError(
-            f"{self.path}:{line.number}: not valid CSV ({cause}).", hint="Quotes inside a quoted cell are doubled."
-        )
+        column = self._column(first, cause)
+        if isinstance(cause, InputError):
+            where, _, why = cause.message.partition(": ")
+            return broken(first, SchemaError(f"{where}: {column}{why}", hint=cause.hint))
+        told = f"{place} {column}not valid CSV ({cause})."
+        return broken(first, SchemaError(told, hint="Quotes inside a quoted cell are doubled."))
+
+    def _column(self, line: Line, cause: Exception) -> str:
+        """In which column a line broke: the one in which its readable beginning ends."""
+        wrong = cause.__cause__
+        raw = line.raw[: wrong.start] if isinstance(wrong, UnicodeDecodeError) else line.raw.rstrip(b"\r\n")
+        pieces = raw.decode("utf-8", "replace").split(self.delimiter)[:_CELLS]
+        upto = len(pieces)
+        if "expected after" in str(cause):  # a quote that closes too early: the first beginning that has it
+            upto = next((k for k in range(1, upto) if _reads(pieces[:k], self.delimiter, str(cause)) is None), upto)
+        at = len(_reads(pieces[:upto], self.delimiter) or [""])
+        return f"column {self.columns[at - 1]!r}: " if at <= len(self.columns) else ""
 
     def _feed(self) -> Iterable[str]:
         size = 0
@@ -365,6 +380,14 @@ class CsvRows:
                     hint="Close or double it.",
                 )
             yield decoded(line, self.path)
+
+
+def _reads(pieces: list[str], delimiter: str, fault: str | None = None) -> list[str] | None:
+    """The cells of a beginning of a line; None when reading it strictly ends in `fault`."""
+    try:
+        return next(csv.reader([delimiter.join(pieces)], delimiter=delimiter, strict=fault is not None), [])
+    except csv.Error as error:
+        return None if str(error) == fault else []
 
 
 def csv_header(path: Path) -> tuple[str, ...]:

@@ -103,8 +103,9 @@ class Shape:
             _put(body, target, value)
         if _get(body, "names.full") is MISSING:
             _put(body, "names.full", "")
-        source = SourceRecord(format=self.name, version=version, body=rest, spelled=spelled, places=places)
-        return body | {"ext": {"source": source.model_dump(mode="json", exclude_defaults=True)}}
+        # `Persona.parse` checks it against `SourceRecord`; here it would be checked a second time.
+        source: dict[str, Json] = {"format": self.name, "version": version, "body": rest}
+        return body | {"ext": {"source": source | {"spelled": spelled, "places": places}}}
 
     def write(self, dumped: Mapping[str, Json]) -> Written:
         """The record of a dumped persona (`model_dump(mode="json", exclude_defaults=True)`)."""
