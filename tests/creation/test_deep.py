@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import yaml
 
-from personae.core import Fact, InputError, Names, Persona, RecipeError, Social, UnknownKeyError
+from personae.core import Fact, InputError, MissingError, Names, Persona, RecipeError, Social, UnknownKeyError
 from personae.creation import (
     ROOTS,
     DeepPeople,
@@ -29,7 +29,7 @@ from personae.creation import (
     load_value_tree,
     write_values,
 )
-from personae.models import OpenAIModel, open_model
+from personae.models import OpenAIModel, SentenceEncoder, open_model
 
 TREE = "tree:\n  lifestyle:\n    food:\n"
 
@@ -57,6 +57,28 @@ def test_a_person_is_the_same_in_any_order_and_batch(population: Population, peo
     assert crowd[7] == people[7] == crowd.person(7)
     assert crowd.person(7, attempt=1) != people[7]
     assert crowd.person(7, attempt=1).name == people[7].name
+
+
+def test_a_sentence_encoder_gives_the_same_people_in_any_batch_and_order(population: Population) -> None:
+    try:
+        encoder = SentenceEncoder()
+    except MissingError as error:
+        pytest.skip(str(error))
+    once = [p.id for p in DeepPeople(population, depth=40, encoder=encoder, budget=None).draw(range(70))]
+    again = DeepPeople(population, depth=40, encoder=SentenceEncoder(), budget=None)
+    assert [again[k].id for k in reversed(range(60, 70))][::-1] == once[60:]
+    assert [p.id for p in again.draw(range(30, 70))] == once[30:]
+
+
+def test_what_is_kept_of_parts_changes_nobody(population: Population, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = [p.id for p in DeepPeople(population, depth=40, budget=None).draw(range(130))]
+    monkeypatch.setattr("personae.creation._deep_choice._KEPT", 8)
+    assert [p.id for p in DeepPeople(population, depth=40, budget=None).draw(range(130))] == usual
+    whole = DeepPeople(population, depth=40, core_vector="whole", budget=None)
+    chosen = [next(iter(crowd.choose([3]))).leaves.tolist() for crowd in (whole, DeepPeople(population, depth=40))]
+    assert chosen[0] != chosen[1]
+    with pytest.raises(InputError, match="core_vector"):
+        DeepPeople(population, core_vector="half")  # type: ignore[arg-type]
 
 
 def test_a_shallow_person_is_part_of_the_deep_one(population: Population) -> None:
@@ -341,6 +363,7 @@ PLANTED: dict[str, dict[str, object]] = yaml.safe_load(
 
 def planted(person: Persona, values: dict[str, object]) -> Persona:
     body = person.dump()
+    body.pop("id", None)
     for path, value in values.items():
         group, _, leaf = path.partition(".")
         if group == "social":

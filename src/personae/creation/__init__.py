@@ -33,7 +33,8 @@ from personae.creation._craft import (
     fallback_counts,
 )
 from personae.creation._dedup import DuplicateReport, LexicalRule, lexical_duplicates, losers, semantic_duplicates
-from personae.creation._deep import SAMPLINGS, DeepPeople, LeafChoice, Sampling, choose_leaves, parse_anchors
+from personae.creation._deep import DeepPeople, LeafChoice, parse_anchors
+from personae.creation._deep_choice import CORE_VECTORS, SAMPLINGS, CoreVector, Sampling, choose_leaves
 from personae.creation._deep_model import value_schema, write_values
 from personae.creation._deep_record import DeepRecord, FailedBatch, KeyEvent, LifeAttitude, Mark, NarrativeReport, Story
 from personae.creation._deep_rules import WordRule, WordViolation, check_deep, load_word_rules
@@ -101,6 +102,7 @@ from personae.creation._readback_asked import answer_threshold
 from personae.creation._readback_rules import SelfStatement
 from personae.creation._reading import Reading
 from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Strata, Variable
+from personae.creation._respondents import respondent_people
 from personae.creation._risks import RISKS, Risk, RiskReport, risk_report
 from personae.creation._rules import Count, Distinct, Rule, Violation, check_fields, check_persona
 from personae.creation._schema import PairRejection, RejectionReport, Schema, SchemaField, SchemaSampler, load_schema
@@ -117,6 +119,7 @@ from personae.creation._writers import GrammarWriter, ModelReviewer, ModelWriter
 
 __all__ = [
     "BULK_RULE",
+    "CORE_VECTORS",
     "CORRUPTIONS",
     "KINDS",
     "LABELS",
@@ -140,6 +143,7 @@ __all__ = [
     "Conditional",
     "ControlRow",
     "Controls",
+    "CoreVector",
     "Corruption",
     "Count",
     "CountTable",
@@ -320,6 +324,7 @@ __all__ = [
     "recipe_names",
     "record_rows",
     "resolve",
+    "respondent_people",
     "review_schema",
     "risk_report",
     "save_people",

@@ -21,7 +21,14 @@ from personae.instruments._scoring import (
     t_scores,
 )
 from personae.instruments._statements import SELVES, SelfKind, elicit_statements, score_statements, statements_schema
-from personae.instruments._survey_items import HumanColumn, SurveyItem, load_survey_items
+from personae.instruments._survey_items import (
+    HumanColumn,
+    PersonColumn,
+    Respondents,
+    Survey,
+    SurveyItem,
+    load_survey,
+)
 from personae.instruments._sync import administer_free_text_sync, administer_sync
 
 __all__ = [
@@ -35,11 +42,14 @@ __all__ = [
     "KeySheet",
     "KeyedItem",
     "ParsedReply",
+    "PersonColumn",
     "PlannedScore",
+    "Respondents",
     "Rotation",
     "ScaleReliability",
     "ScaleScore",
     "SelfKind",
+    "Survey",
     "SurveyItem",
     "YesNoJudge",
     "administer",
@@ -56,7 +66,7 @@ __all__ = [
     "keys",
     "load_instrument",
     "load_key",
-    "load_survey_items",
+    "load_survey",
     "parse_instrument",
     "parse_reply",
     "plan_scores",

@@ -1,7 +1,7 @@
 """Evidence tables in, Measurements out."""
 
 from personae.measures._answers import answers_by_person
-from personae.measures._citizens import citizen_measurements, read_humans
+from personae.measures._citizens import citizen_measurements, in_country
 from personae.measures._cohorts import HSB82, Answers, Codebook, cohort_measurements, read_cohorts
 from personae.measures._depth import (
     attribute_jaccard,
@@ -19,6 +19,7 @@ from personae.measures._depth import (
 from personae.measures._dialogue import Talk, dialogue_measurements, echo_copy, echo_test, talk_metrics, talks
 from personae.measures._diversity import diversity_measurements
 from personae.measures._drift import Encode, drift_measurements, path_drift_measurements
+from personae.measures._human_answers import HumanAnswers, Humans, read_humans
 from personae.measures._identity import (
     identity_measurements,
     likelihood_identity_measurements,
@@ -64,6 +65,8 @@ __all__ = [
     "AssociationMap",
     "Codebook",
     "Encode",
+    "HumanAnswers",
+    "Humans",
     "Maker",
     "PairComparison",
     "PopulationComparison",
@@ -94,6 +97,7 @@ __all__ = [
     "echo_test",
     "filled_depth",
     "identity_measurements",
+    "in_country",
     "intended_against_answered",
     "kind_measurements",
     "likelihood_identity_measurements",
