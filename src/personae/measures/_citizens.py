@@ -65,7 +65,7 @@ def citizen_measurements(
             Conditions are labelled by `in_country`; a control without a country stands for all of them.
         items: what was asked.
         humans: answers of people, by country and item; taken as given (they are many).
-        deep: condition with personas; intervals redraw personas (of all countries together).
+        deep: condition with personas; intervals redraw personas inside their country.
         controls: conditions that answer once; they have no interval.
         model: who answered.
         seed: of the bootstrap.
@@ -172,7 +172,8 @@ def _redrawn(
         found = _mean_distance(nations, deep, items, distance, own)
         return float("nan") if found is None else found - minus
 
-    return bootstrap_interval(value, int(edges[-1]), rng=derive_rng(make.seed, name), draws=draws)
+    strata = np.repeat(np.arange(len(nations)), np.diff(edges)) if len(nations) > 1 else None
+    return bootstrap_interval(value, int(edges[-1]), strata=strata, rng=derive_rng(make.seed, name), draws=draws)
 
 
 def _mean_distance(

@@ -180,7 +180,8 @@ class DeepPersona(Study):
         wanted = ("depth.attributes", "depth.violations", "tone.negative")
         stems = ("choice.coverage_at_10.532_minus", "choice.jaccard.532_minus", "choice.incoherence.532_minus")
         picked = [m for m in measurements if m.name in wanted or m.name.startswith(stems)]
-        return [describe(m) for m in [*picked, *(m for m in measurements if "deep_minus" in m.name)]]
+        told = (m for m in measurements if m.name.count(".") == 2 and ".deep_minus" in m.name)
+        return [describe(m) for m in [*picked, *told]]
 
     def page(self, bench: Bench, measurements: Sequence[Measurement]) -> Page:
         """Question, design, people, results, failures, cost, environment, limits."""
@@ -217,7 +218,6 @@ are answered by option likelihood by nobody, by "a citizen of" the country, and 
 
 @lru_cache(maxsize=4)
 def _survey(name: str) -> Survey:
-    """A shipped file of questions by name, or a file."""
     shipped = DeepPersona.folder() / "data" / f"{name}.yaml"
     return load_survey(shipped if shipped.is_file() else Path(name))
 
