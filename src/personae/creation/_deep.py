@@ -150,7 +150,7 @@ class DeepPeople:
         origin = people.hash if isinstance(people, Population) else "people"
         self._key = derive_seed(self.seed, "deep", self.tree.hash, origin)
         self._donor_key = derive_seed(self.seed, "deep anchors", origin)
-        self._rule = Source(kind="rule", ref=f"taxonomy {self.tree.name} {self.tree.version} {self.tree.hash}")
+        self._rule = f"taxonomy {self.tree.name} {self.tree.version} {self.tree.hash}"
 
     def __len__(self) -> int:
         return len(self.people)
@@ -325,9 +325,9 @@ class DeepPeople:
                 found = base.fact(leaf.field or "")
                 source = found.source if isinstance(found, Fact) and found.source else _TABLE
                 value: Any = str(plain(found)) if isinstance(plain(found), tuple) else plain(found)
+                attributes[leaf.path] = Fact(value=value, source=source, pii=leaf.pii)
             else:
-                value, source = self._value(leaf, sketch, u), self._rule
-            attributes[leaf.path] = _fact(value, source, leaf.pii)
+                attributes[leaf.path] = _ruled(self._value(leaf, sketch, u), self._rule, leaf.pii)
             marks[leaf.path] = _mark(tier, order)
         record = DeepRecord(
             taxonomy=f"{self.tree.name} {self.tree.version} {self.tree.hash}",
@@ -357,10 +357,10 @@ class DeepPeople:
         return words or option.text
 
 
-@lru_cache(maxsize=65_536, typed=True)
-def _fact(value: str | float, source: Source, pii: PII | None) -> Fact[Any]:
+@lru_cache(maxsize=65_536)
+def _ruled(value: str, rule: str, pii: PII | None) -> Fact[Any]:
     """Equal facts are one object: they are frozen, and making them is a fifth of the work."""
-    return Fact(value=value, source=source, pii=pii)
+    return Fact(value=value, source=Source(kind="rule", ref=rule), pii=pii)
 
 
 @lru_cache(maxsize=8192)
