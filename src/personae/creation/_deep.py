@@ -112,7 +112,7 @@ class DeepPeople:
 
     Example:
         >>> ana = DeepPeople(Population("us_adults", n=10, seed=7), depth=20)[3]
-        >>> len(ana.attributes), ana.ext["deep"]["target"]
+        >>> len(ana.ext["deep"]["marks"]), ana.ext["deep"]["target"]
         (20, 20)
     """
 
