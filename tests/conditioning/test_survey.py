@@ -9,11 +9,13 @@ import pytest
 
 from personae.conditioning import Prompt, answer_survey
 from personae.core import Names, Persona
-from personae.instruments import load_survey_items
+from personae.instruments import load_survey
 from personae.models import ScriptedModel
 from personae.studies.hachimi import Hachimi
 
-ITEMS = load_survey_items(Path(Hachimi.folder()) / "data" / "survey.yaml")[:3]
+SURVEY = load_survey(Path(Hachimi.folder()) / "data" / "survey.yaml")
+ITEMS = SURVEY.items[:3]
+THREE = SURVEY.model_copy(update={"items": ITEMS})
 
 
 @pytest.mark.parametrize("baseline", ["actor", "nobody"])
@@ -26,7 +28,7 @@ def test_questions_are_asked_one_by_one_and_the_empty_one_by_whom_it_is_said(bas
 
     rows = asyncio.run(
         answer_survey(
-            Persona(names=Names(full="Bo Lind")), ITEMS, Prompt(), ScriptedModel(lambda r: "", scores),
+            Persona(names=Names(full="Bo Lind")), THREE, Prompt(), ScriptedModel(lambda r: "", scores),
             label="survey", seed=1, unit="u", baseline=baseline,
         )
     )  # fmt: skip

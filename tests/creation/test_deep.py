@@ -13,8 +13,9 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+import yaml
 
-from personae.core import Fact, InputError, Names, Persona, RecipeError, Social, UnknownKeyError
+from personae.core import Fact, InputError, MissingError, Names, Persona, RecipeError, Social, UnknownKeyError
 from personae.creation import (
     ROOTS,
     DeepPeople,
@@ -23,10 +24,12 @@ from personae.creation import (
     Population,
     check_deep,
     choose_leaves,
+    lint,
+    lint_many,
     load_value_tree,
     write_values,
 )
-from personae.models import OpenAIModel, open_model
+from personae.models import OpenAIModel, SentenceEncoder, open_model
 
 TREE = "tree:\n  lifestyle:\n    food:\n"
 
@@ -54,6 +57,28 @@ def test_a_person_is_the_same_in_any_order_and_batch(population: Population, peo
     assert crowd[7] == people[7] == crowd.person(7)
     assert crowd.person(7, attempt=1) != people[7]
     assert crowd.person(7, attempt=1).name == people[7].name
+
+
+def test_a_sentence_encoder_gives_the_same_people_in_any_batch_and_order(population: Population) -> None:
+    try:
+        encoder = SentenceEncoder()
+    except MissingError as error:
+        pytest.skip(str(error))
+    once = [p.id for p in DeepPeople(population, depth=40, encoder=encoder, budget=None).draw(range(70))]
+    again = DeepPeople(population, depth=40, encoder=SentenceEncoder(), budget=None)
+    assert [again[k].id for k in reversed(range(60, 70))][::-1] == once[60:]
+    assert [p.id for p in again.draw(range(30, 70))] == once[30:]
+
+
+def test_what_is_kept_of_parts_changes_nobody(population: Population, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = [p.id for p in DeepPeople(population, depth=40, budget=None).draw(range(130))]
+    monkeypatch.setattr("personae.creation._deep_choice._KEPT", 8)
+    assert [p.id for p in DeepPeople(population, depth=40, budget=None).draw(range(130))] == usual
+    whole = DeepPeople(population, depth=40, core_vector="whole", budget=None)
+    chosen = [next(iter(crowd.choose([3]))).leaves.tolist() for crowd in (whole, DeepPeople(population, depth=40))]
+    assert chosen[0] != chosen[1]
+    with pytest.raises(InputError, match="core_vector"):
+        DeepPeople(population, core_vector="half")  # type: ignore[arg-type]
 
 
 def test_a_shallow_person_is_part_of_the_deep_one(population: Population) -> None:
@@ -327,3 +352,73 @@ def test_the_embedded_model_writes_one_shallow_person(population: Population) ->
     kinds = Counter(told.attributes[p].source.kind for p in told.ext["deep"]["marks"])
     assert kinds["model"] + len(told.ext["deep"]["fallbacks"]) + kinds["table"] == 20
     assert all(len(str(told.attributes[p].value)) <= 50 for p in told.ext["deep"]["marks"])
+
+
+# Contradictions ------------------------------------------------------------------------------------------------------
+
+PLANTED: dict[str, dict[str, object]] = yaml.safe_load(
+    (Path(__file__).parent / "fixtures" / "contradictions.yaml").read_text("utf-8")
+)
+
+
+def planted(person: Persona, values: dict[str, object]) -> Persona:
+    body = person.dump()
+    body.pop("id", None)
+    for path, value in values.items():
+        group, _, leaf = path.partition(".")
+        if group == "social":
+            body["social"][leaf] = value
+        else:
+            body["attributes"][path.removeprefix("attributes.")] = value
+    return Persona.parse(body)
+
+
+def test_contradictions_are_found_where_planted_and_nowhere_else(population: Population) -> None:
+    clean = [*DeepPeople(population, depth=600, budget=None).draw(range(60))]
+    assert [v for p in clean for v in check_deep(p)] == []
+    found = {
+        code: sum(code in {v.code for v in check_deep(planted(p, values))} for p in clean) / len(clean)
+        for code, values in PLANTED.items()
+    }
+    assert {code: share for code, share in found.items() if share < 1.0} == {}
+
+
+@pytest.mark.parametrize("recipe", ["us_adults", "harbour_town", "us_adults_rich"])
+def test_the_linter_has_nothing_to_say_about_deep_people(recipe: str) -> None:
+    population = Population(recipe, n=66, seed=5)
+    before = {f.code for findings in lint_many(population) for f in findings}
+    crowd = DeepPeople(population, depth=250)
+    assert [str(f) for findings in lint_many(crowd) for f in findings if f.code not in before] == []
+
+
+def test_the_linter_reads_the_attributes_of_a_deep_person(people: list[Persona]) -> None:
+    broken = planted(people[0], PLANTED["dances_though_never"])
+    assert "dances_though_never" in {f.code for f in lint(broken)}
+    assert {f.code for f in lint(broken)} == {f.code for f in lint(broken.dump())}
+
+
+def test_a_group_is_told_by_whole_words() -> None:
+    tree = load_value_tree()
+
+    def groups(**social: object) -> set[str]:
+        person = Persona(names=Names(full="Bo"), social=Social(age=40, **social))
+        return {t for t in tree.tags.names(tree.state(person)) if t in tree.groups}
+
+    assert groups(occupation="factory worker") == {"g_trade", "g_factory"}
+    assert groups(occupation="police officer") == {"g_security"}
+    assert groups(occupation="nurses' caretaker") == {"g_care", "g_clean"}
+    assert groups(religion="Lutheran") == {"religion_told"}
+    assert groups(religion="not religious") == {"religion_told", "secular"}
+
+
+def test_stories_happen_at_an_age_at_which_they_can(population: Population) -> None:
+    themes = {t.name: t for t in load_value_tree().stories}
+    assert [*themes["birth"].ages(30)] == [*range(21, 31)]
+    assert [*themes["birth"].ages(70)] == []
+    assert [*themes["birth_of_a_parent"].ages(60)] == [20, 21, 22, 23, 24]
+    for person in DeepPeople(population, depth=10, budget=None).draw(range(120)):
+        age = int(person.get("social.age"))
+        stories = person.ext["deep"]["stories"]
+        assert all(s["key_events"][0]["age"] in themes[s["theme"]].ages(age) for s in stories)
+        ends = [s["text"].rpartition(". ")[2] for s in stories]
+        assert len(set(ends)) == len(ends)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from personae.core import InputError, SchemaError, UnknownKeyError
-from personae.instruments import Codebook, load_codebook, load_survey_items
+from personae.instruments import Codebook, load_codebook, load_survey
 from personae.studies.hachimi import Hachimi
 
 DATA = Hachimi.folder() / "data"
@@ -38,8 +38,8 @@ BOOK = Codebook.model_validate(
 def test_shipped_codebooks_have_sixteen_cohorts_and_ask_what_is_asked(name: str) -> None:
     book = load_codebook(DATA / f"{name}.yaml")
     assert book.size == 16
-    asked = book.chosen(load_survey_items(DATA / "survey.yaml"))
-    assert {i.id for i in asked} == set(book.items)
+    asked = book.chosen(load_survey(DATA / "survey.yaml"))
+    assert {i.id for i in asked.items} == set(book.items)
     assert name == "records" or book.licence
 
 
@@ -90,9 +90,9 @@ def test_missing_files_and_unknown_items_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no codebook"):
         load_codebook(tmp_path / "absent.yaml")
     with pytest.raises(UnknownKeyError, match="maths"):
-        BOOK.chosen(load_survey_items(DATA / "survey.yaml"))
+        BOOK.chosen(load_survey(DATA / "survey.yaml"))
     for text in ("- a\n", "items: []\n", "items: {a: 1}\n"):
         file = tmp_path / "items.yaml"
         file.write_text(text)
         with pytest.raises(SchemaError, match="items"):
-            load_survey_items(file)
+            load_survey(file)

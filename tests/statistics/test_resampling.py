@@ -62,3 +62,22 @@ def test_percentile_interval_of_few_clusters_covers():
         )
         held += result.interval.contains(0.0)
     assert 0.89 <= held / 100 <= 0.99
+
+
+def test_units_are_redrawn_inside_their_strata() -> None:
+    strata = [0] * 5 + [1] * 3
+    seen: list[int] = []
+    found = bootstrap_interval(
+        lambda rows: float(seen.append(int((rows < 5).sum())) or rows.mean()), 8, strata=strata, rng=2, draws=60
+    )
+    assert set(seen) == {5}
+    assert found.interval.known
+    x = np.r_[np.random.default_rng(1).normal(0, 1, 40), np.random.default_rng(2).normal(50, 1, 40)]
+    plain = bootstrap_interval(lambda rows: float(x[rows].mean()), 80, rng=3)
+    inside = bootstrap_interval(lambda rows: float(x[rows].mean()), 80, strata=[0] * 40 + [1] * 40, rng=3)
+    assert inside.interval.width < plain.interval.width / 5
+    assert inside.interval.width == pytest.approx(2 * 1.96 / 80**0.5, rel=0.3)
+    with pytest.raises(InputError, match="two strata"):
+        bootstrap_interval(lambda rows: 0.0, 4, [0, 0, 1, 1], strata=[0, 1, 1, 1], rng=1)
+    alone = bootstrap_interval(lambda rows: float(rows.mean()), 3, strata=[0, 0, 1], rng=1)
+    assert "one unit" in (alone.interval.reason or "")

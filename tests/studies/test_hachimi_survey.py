@@ -13,13 +13,13 @@ import yaml
 from checks import measured, rows, self_contained, sound_exports
 
 from personae.core import InputError, PersonaRow, ResponseRow, UnknownKeyError, derive_rng
-from personae.instruments import load_survey_items
+from personae.instruments import load_survey
 from personae.models import ScriptedModel
 from personae.studies import Order, plan_of
 from personae.studies.hachimi import Hachimi
 
 DATA = Hachimi.folder() / "data"
-ITEMS = [i.id for i in load_survey_items(DATA / "survey.yaml")]
+ITEMS = [i.id for i in load_survey(DATA / "survey.yaml").items]
 QUARTERS = ("poorest quarter", "little below", "little above", "richest quarter")
 
 

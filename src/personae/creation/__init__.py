@@ -36,7 +36,8 @@ from personae.creation._craft import (
     fallback_counts,
 )
 from personae.creation._dedup import DuplicateReport, LexicalRule, lexical_duplicates, losers, semantic_duplicates
-from personae.creation._deep import SAMPLINGS, DeepPeople, LeafChoice, Sampling, choose_leaves, parse_anchors
+from personae.creation._deep import DeepPeople, LeafChoice, parse_anchors
+from personae.creation._deep_choice import CORE_VECTORS, SAMPLINGS, CoreVector, Sampling, choose_leaves
 from personae.creation._deep_model import value_schema, write_values
 from personae.creation._deep_record import DeepRecord, FailedBatch, KeyEvent, LifeAttitude, Mark, NarrativeReport, Story
 from personae.creation._deep_rules import WordRule, WordViolation, check_deep, load_word_rules
@@ -114,7 +115,7 @@ from personae.creation._readback_thresholds import (
 )
 from personae.creation._reading import Reading
 from personae.creation._recipe import Conditional, Margin, Recipe, SeedTable, Strata, Variable
-from personae.creation._respondents import respondent_rows, student_fields, student_respondent
+from personae.creation._respondents import respondent_people
 from personae.creation._risks import RISKS, Risk, RiskReport, risk_report
 from personae.creation._rules import Count, Distinct, Rule, Violation, check_fields, check_persona
 from personae.creation._schema import PairRejection, RejectionReport, Schema, SchemaField, SchemaSampler, load_schema
@@ -122,6 +123,7 @@ from personae.creation._seed import seed_records
 from personae.creation._situate import situate
 from personae.creation._statements import write_statements
 from personae.creation._student_records import read_levels, student_persona, student_schemas, student_text
+from personae.creation._student_respondents import respondent_rows, student_fields, student_respondent
 from personae.creation._student_stages import (
     STUDENT_TARGETS,
     bulk_students,
@@ -141,6 +143,7 @@ from personae.creation._writers import GrammarWriter, ModelReviewer, ModelWriter
 
 __all__ = [
     "BULK_RULE",
+    "CORE_VECTORS",
     "CORRUPTIONS",
     "KINDS",
     "LABELS",
@@ -168,6 +171,7 @@ __all__ = [
     "Conditional",
     "ControlRow",
     "Controls",
+    "CoreVector",
     "Corruption",
     "Count",
     "CountTable",
@@ -358,6 +362,7 @@ __all__ = [
     "recipe_names",
     "record_rows",
     "resolve",
+    "respondent_people",
     "respondent_rows",
     "review_schema",
     "risk_report",

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, Final, Literal
+from functools import cached_property, lru_cache
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from personae.core import (
+    PII,
     Fact,
     InputError,
     LifeEvent,
@@ -27,6 +28,15 @@ from personae.core import (
     UnknownKeyError,
     derive_seed,
     plain,
+)
+from personae.creation._deep_choice import (
+    CORE_VECTORS,
+    SAMPLINGS,
+    CoreVector,
+    CoreVectors,
+    Sampling,
+    choose_leaves,
+    core_text,
 )
 from personae.creation._deep_record import TIERS, DeepRecord, KeyEvent, LifeAttitude, Mark, Story
 from personae.creation._deep_tree import LeafGrammar, ValueTree, age_of, load_value_tree
@@ -38,12 +48,6 @@ from personae.creation._taxonomy import ROOTS
 from personae.creation._value_grammar import MAX_VALUE, TONES, Pool, Tone, write
 from personae.models import Encoder, HashEncoder
 
-Sampling = Literal["5:3:2", "4:4:2", "near", "uniform"]
-SAMPLINGS: Final[tuple[Sampling, ...]] = ("5:3:2", "4:4:2", "near", "uniform")
-_RATIOS: Final[dict[Sampling, tuple[float, float]]] = {"5:3:2": (0.5, 0.3), "4:4:2": (0.4, 0.4)}
-"""shares of the near and the mid third; the far one gets the rest. The paper says 5:3:2, its released code 4:4:2"""
-
-LEAST_PER_ROOT: Final = 10
 CHUNK: Final = 64
 _CORE_LANES: Final = 40
 """draws of the core; one more for each story theme follows, then three for each leaf"""
@@ -98,6 +102,8 @@ class DeepPeople:
         sampling: thirds near, mid and far from the core in the given ratio; `near` takes the nearest, `uniform` any.
         tone: of the core value; None draws one of three for each person, all alike.
         encoder: of leaves and cores. Default: character n-grams (lexical, always there).
+        core_vector: what leaves are ranked by: the mean of the vectors of the core's parts, or that of the whole text
+            as in the paper (with a sentence encoder three times as slow).
         budget: length of the narrative; None writes none.
         seed: default: the population's, else 0.
 
@@ -106,7 +112,7 @@ class DeepPeople:
 
     Example:
         >>> ana = DeepPeople(Population("us_adults", n=10, seed=7), depth=20)[3]
-        >>> len(ana.attributes), ana.ext["deep"]["target"]
+        >>> len(ana.ext["deep"]["marks"]), ana.ext["deep"]["target"]
         (20, 20)
     """
 
@@ -120,11 +126,14 @@ class DeepPeople:
         tone: Tone | None = None,
         tree: ValueTree | None = None,
         encoder: Encoder | None = None,
+        core_vector: CoreVector = "parts",
         budget: NarrativeBudget | None = NarrativeBudget(),  # noqa: B008 - frozen
         seed: int | None = None,
     ) -> None:
         if sampling not in SAMPLINGS:
             raise InputError(f"sampling {sampling!r}.", hint=f"Use one of: {', '.join(SAMPLINGS)}.")
+        if core_vector not in CORE_VECTORS:
+            raise InputError(f"core_vector {core_vector!r}.", hint=f"Use one of: {', '.join(CORE_VECTORS)}.")
         if tone is not None and tone not in TONES:
             raise InputError(f"tone {tone!r}.", hint=f"Use one of: {', '.join(TONES)}, or None to draw it.")
         if depth < 1:
@@ -135,12 +144,13 @@ class DeepPeople:
         self.tone: Tone | None = tone
         self.tree: Final = tree or load_value_tree()
         self.encoder: Final[Encoder] = encoder or HashEncoder()
+        self._core_vectors: Final = CoreVectors(self.encoder, core_vector)
         self.anchors: Final = _checked_anchors(anchors or {})
         self.seed: Final = seed if seed is not None else people.seed if isinstance(people, Population) else 0
         origin = people.hash if isinstance(people, Population) else "people"
         self._key = derive_seed(self.seed, "deep", self.tree.hash, origin)
         self._donor_key = derive_seed(self.seed, "deep anchors", origin)
-        self._rule = Source(kind="rule", ref=f"taxonomy {self.tree.name} {self.tree.version} {self.tree.hash}")
+        self._rule = f"taxonomy {self.tree.name} {self.tree.version} {self.tree.hash}"
 
     def __len__(self) -> int:
         return len(self.people)
@@ -170,7 +180,7 @@ class DeepPeople:
 
     def cores(self, ks: Iterable[int], *, attempt: int = 0) -> list[str]:
         """The text that stands for each person when leaves are ranked."""
-        return [_core_text(s) for sketches in self._sketched(ks, attempt) for s in sketches]
+        return [core_text(_core_parts(s)) for sketches in self._sketched(ks, attempt) for s in sketches]
 
     @cached_property
     def leaf_texts(self) -> tuple[str, ...]:
@@ -251,7 +261,7 @@ class DeepPeople:
         open_themes = [
             (u[_CORE_LANES + lane], theme)
             for lane, theme in enumerate(self.tree.stories)
-            if theme.condition.holds(state) and age - theme.before >= theme.youngest
+            if theme.condition.holds(state) and theme.ages(age) and theme.event.allowed(state)
         ]
         ranked = [theme for _, theme in sorted(open_themes, key=lambda t: t[0])]
         wanted = 1 + int(u[5] * 3)
@@ -260,26 +270,26 @@ class DeepPeople:
         ends: set[str] = set()
         for n, theme in enumerate(ranked[:wanted]):
             lane = 8 + 10 * n
-            oldest = age - theme.before
-            then = theme.youngest + int(u[lane] * (oldest - theme.youngest + 1))
-            event = _words(theme.event, state, u[lane + 1], age)
-            told = [_words(pool, state, u[lane + 2 + i], age) for i, pool in enumerate(theme.told)]
-            end = _words(self.tree.core["story_end"], state, u[lane + 6], age)
-            if end in ends:
-                end = _words(self.tree.core["story_end"], state, (u[lane + 6] + 0.3) % 1.0, age)
-            ends.add(end)
-            text = f"When I was {then}, {event}. {' '.join(told)} {end}"
+            ages = theme.ages(age)
+            then = ages[int(u[lane] * len(ages))]
+            event, happened = _told(theme.event, state, u[lane + 1], age)
+            told = [_words(pool, state | happened, u[lane + 2 + i], age) for i, pool in enumerate(theme.told)]
+            draws = ((u[lane + 6] + 0.31 * again) % 1.0 for again in range(8))
+            tried = (_words(self.tree.core["story_end"], state, draw, age) for draw in draws)
+            end = next((words for words in tried if words not in ends), None)
+            ends.add(end or "")
+            text = " ".join([f"When I was {then}, {event}.", *told, *filter(None, [end])])
             stories.append((then, Story(theme=theme.name, text=text, key_events=(KeyEvent(event=event, age=then),))))
-            interests.append(_words(theme.interest, state, u[lane + 7], age))
+            interests.append(_words(theme.interest, state | happened, u[lane + 7], age))
             if min(wanted, len(ranked)) == 1:
-                interests.append(_words(theme.interest, state, (u[lane + 7] + 0.5) % 1.0, age))
+                interests.append(_words(theme.interest, state | happened, (u[lane + 7] + 0.5) % 1.0, age))
         stories.sort(key=lambda s: (s[0], s[1].theme))
         return tuple(s for _, s in stories), tuple(dict.fromkeys(interests))[:2]
 
     # Which leaves -----------------------------------------------------------------------------------------------------
 
     def _chosen(self, sketches: Sequence[_Sketch]) -> list[LeafChoice]:
-        vectors = self.encoder.encode([_core_text(s) for s in sketches])
+        vectors = self._core_vectors.of([_core_parts(s) for s in sketches])
         return [self._choice(s, v) for s, v in zip(sketches, vectors, strict=True)]
 
     def _choice(self, sketch: _Sketch, vector: NDArray[np.float32]) -> LeafChoice:
@@ -315,10 +325,10 @@ class DeepPeople:
                 found = base.fact(leaf.field or "")
                 source = found.source if isinstance(found, Fact) and found.source else _TABLE
                 value: Any = str(plain(found)) if isinstance(plain(found), tuple) else plain(found)
+                attributes[leaf.path] = Fact(value=value, source=source, pii=leaf.pii)
             else:
-                value, source = self._value(leaf, sketch, u), self._rule
-            attributes[leaf.path] = Fact(value=value, source=source, pii=leaf.pii)
-            marks[leaf.path] = Mark(tier=TIERS[tier], order=order)
+                attributes[leaf.path] = _ruled(self._value(leaf, sketch, u), self._rule, leaf.pii)
+            marks[leaf.path] = _mark(tier, order)
         record = DeepRecord(
             taxonomy=f"{self.tree.name} {self.tree.version} {self.tree.hash}",
             sampling=self.sampling,
@@ -347,6 +357,17 @@ class DeepPeople:
         return words or option.text
 
 
+@lru_cache(maxsize=65_536)
+def _ruled(value: str, rule: str, pii: PII | None) -> Fact[Any]:
+    """Equal facts are one object: they are frozen, and making them is a fifth of the work."""
+    return Fact(value=value, source=Source(kind="rule", ref=rule), pii=pii)
+
+
+@lru_cache(maxsize=8192)
+def _mark(tier: int, order: int) -> Mark:
+    return Mark(tier=TIERS[tier], order=order)
+
+
 def assemble(base: Persona, attributes: dict[str, Any], record: DeepRecord, budget: NarrativeBudget | None) -> Persona:
     """The person with attributes, core and narrative; what the base says already stays."""
     fields: dict[str, Any] = {name: getattr(base, name) for name in type(base).model_fields if name != "ext"}
@@ -373,69 +394,6 @@ def assemble(base: Persona, attributes: dict[str, Any], record: DeepRecord, budg
     return Persona.model_validate(fields)
 
 
-def choose_leaves(
-    cosines: Floats, roots: NDArray[np.int64], keys: Floats, depth: int, sampling: Sampling
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which of the leaves that apply are told.
-
-    Every root aims at max(10, depth times its share of the leaves); within it leaves are ranked by cosine, cut into
-    thirds and drawn without replacement in the ratio of `sampling`; a third that is too small is made up from the
-    root's other leaves, then too many are dropped and too few filled up from all leaves, at random.
-
-    Args:
-        cosines: similarity of each leaf to the core, shape (leaves,).
-        roots: root of each leaf, 0 to 11.
-        keys: uniform draws of the leaves; the smallest go first.
-        depth: how many to choose.
-        sampling: see `Sampling`.
-
-    Returns:
-        Positions of the chosen leaves, and the third (0 near, 1 mid, 2 far) of every leaf.
-
-    Source: DeepPersona, progressive attribute sampling and the released `select_attributes`.
-    """
-    size = len(cosines)
-    sizes = np.bincount(roots, minlength=len(ROOTS))
-    starts = np.cumsum(sizes) - sizes
-    by_cosine = np.lexsort((-cosines, roots))
-    rank = np.empty(size, dtype=np.int64)
-    rank[by_cosine] = np.arange(size) - starts[roots[by_cosine]]
-    tier = rank * 3 // np.maximum(sizes[roots], 1)
-    target = np.minimum(np.maximum(LEAST_PER_ROOT, np.round(depth * sizes / max(size, 1))).astype(np.int64), sizes)
-    if sampling == "near":
-        taken = rank < target[roots]
-    elif sampling == "uniform":
-        taken = _first(keys, roots, len(ROOTS)) < target[roots]
-    else:
-        near, mid = _RATIOS[sampling]
-        wanted = np.stack([np.round(near * target), np.round(mid * target)], axis=1).astype(np.int64)
-        quota = np.concatenate([wanted, (target - wanted.sum(axis=1))[:, None]], axis=1)
-        taken = _first(keys, roots * 3 + tier, 3 * len(ROOTS)) < quota[roots, tier]
-        short = target - np.bincount(roots[taken], minlength=len(ROOTS))
-        spare = ~taken
-        taken[spare] |= _first(keys[spare], roots[spare], len(ROOTS)) < short[roots[spare]]
-    # The same draw again, scrambled: what is dropped or added must not depend on the place within a third.
-    again = (keys * 9973.0) % 1.0
-    inside = np.flatnonzero(taken)
-    if len(inside) > depth:
-        inside = inside[np.argsort(again[inside], kind="stable")[:depth]]
-    elif len(inside) < min(depth, size):
-        outside = np.flatnonzero(~taken)
-        order = np.argsort(rank[outside] if sampling == "near" else again[outside], kind="stable")
-        inside = np.concatenate([inside, outside[order[: min(depth, size) - len(inside)]]])
-    return np.sort(inside), tier
-
-
-def _first(keys: Floats, groups: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Place of each element within its group, by key."""
-    order = np.lexsort((keys, groups))
-    sizes = np.bincount(groups, minlength=count)
-    starts = np.cumsum(sizes) - sizes
-    out = np.empty(len(keys), dtype=np.int64)
-    out[order] = np.arange(len(keys)) - starts[groups[order]]
-    return out
-
-
 def _applies(leaf: LeafGrammar, sketch: _Sketch) -> bool:
     if not leaf.condition.holds(sketch.state):
         return False
@@ -445,20 +403,26 @@ def _applies(leaf: LeafGrammar, sketch: _Sketch) -> bool:
     return value is not None and value != () and len(str(value)) <= MAX_VALUE
 
 
-def _core_text(sketch: _Sketch) -> str:
+def _core_parts(sketch: _Sketch) -> list[str]:
     base = sketch.base
-    anchors = (plain(base.get(p)) for p in ("social.age", "social.sex", "social.occupation", "social.residence"))
-    parts = [str(a) for a in anchors if a is not None]
+    who = [plain(base.get(path)) for path in ("social.age", "social.sex")]
+    known = "; ".join(str(w) for w in who if w is not None)
+    where = (plain(base.get(path)) for path in ("social.occupation", "social.residence"))
+    parts = [*filter(None, [known]), *(str(w) for w in where if w is not None)]
     parts += [sketch.core["values_orientation"], sketch.core["attitude"], sketch.core["coping"], *sketch.interests]
-    parts += [e.event for story in sketch.stories for e in story.key_events]
-    return "; ".join(parts)
+    return parts + [e.event for story in sketch.stories for e in story.key_events]
 
 
 def _words(pool: Pool, state: int, u: float, age: int) -> str:
+    return _told(pool, state, u, age)[0]
+
+
+def _told(pool: Pool, state: int, u: float, age: int) -> tuple[str, int]:
+    """The words drawn, and the tags they set."""
     option = pool.draw(state, u)
     if option is None:
         raise InputError(f"{pool.name}: nothing is open to this person.", hint="Give it a value without condition.")
-    return write(option, state, (u * 7919.0) % 1.0, age) or option.text
+    return write(option, state, (u * 7919.0) % 1.0, age) or option.text, option.sets
 
 
 def parse_anchors(text: str) -> dict[str, str | int]:

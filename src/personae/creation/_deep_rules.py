@@ -8,26 +8,33 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from personae.core import Frozen, Persona, RecipeError, plain
 from personae.creation._documents import parse_yaml
 from personae.creation._load import load_text
 
-_TYPED: Final = ("social.", "personal.", "context.", "names.")
+_TYPED: Final = ("social.", "personal.", "context.", "names.", "attributes.")
+_SAME: Final = "{same}"
 
 
 class WordRule(Frozen):
     """One incompatibility: everything in `when` holds, and one of `forbid` is found.
 
-    Patterns are searched in the value; `{min, max}` compares numbers; `*` in a path stands for any steps.
+    Patterns are searched in the value; `{min, max}` compares numbers; `*` in a path stands for any steps; `{same}` in
+    `forbid` is what the first group of a pattern in `when` found.
     """
 
     code: str
     when: dict[str, str | dict[str, float]]
     forbid: dict[str, str]
     hint: str | None = None
+
+    @cached_property
+    def repeats(self) -> bool:
+        """Whether it asks for what was found."""
+        return any(_SAME in pattern for pattern in self.forbid.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ def load_word_rules(source: str = "rules") -> tuple[WordRule, ...]:
     for rule in rules:
         for pattern in (*rule.forbid.values(), *(p for p in rule.when.values() if isinstance(p, str))):
             try:
-                re.compile(pattern)
+                re.compile(pattern.replace(_SAME, ""))
             except re.error as cause:
                 raise RecipeError(f"{where}: rule {rule.code!r}: {pattern!r} is no pattern ({cause}).") from cause
     return rules
@@ -72,7 +79,9 @@ def check_values(person: Persona, values: Mapping[str, str], rules: Iterable[Wor
     out: list[WordViolation] = []
     for rule in rules:
         if all(_holds(_get(person, values, path), wanted) for path, wanted in rule.when.items()):
-            for path, pattern in rule.forbid.items():
+            same = _same(person, values, rule) if rule.repeats else ""
+            for path, template in rule.forbid.items():
+                pattern = template.replace(_SAME, same)
                 out += [
                     WordViolation(rule.code, found, value)
                     for found, value in _matching(values, path)
@@ -83,6 +92,13 @@ def check_values(person: Persona, values: Mapping[str, str], rules: Iterable[Wor
 
 def _get(person: Persona, values: Mapping[str, str], path: str) -> Any:
     return plain(person.get(path)) if path.startswith(_TYPED) else values.get(path)
+
+
+def _same(person: Persona, values: Mapping[str, str], rule: WordRule) -> str:
+    for path, wanted in rule.when.items():
+        if isinstance(wanted, str) and (found := re.search(wanted, str(_get(person, values, path)))) and found.groups():
+            return re.escape(str(found.group(1)))
+    return "(?!)"
 
 
 def _holds(value: Any, wanted: str | Mapping[str, float]) -> bool:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from personae.core import DOMAINS, PII, Persona, RecipeError, UnknownKeyError
+from personae.core import DOMAINS, PII, Persona, RecipeError, UnknownKeyError, plain
 from personae.creation._documents import parse_yaml
 from personae.creation._load import load_text
 from personae.creation._taxonomy import ROOTS, Taxonomy
@@ -35,6 +35,7 @@ BASE_TAGS: Final = (
 """tags that follow from fields of the person; a tree adds groups of occupations and what its own leaves set"""
 
 _ALL_STORIES_TEXT: Final = 200
+_OLDEST: Final = 150
 _SENSITIVE: Final = (
     "core_values.beliefs.faith", "core_values.beliefs.prayer", "core_values.beliefs.place_of_worship",
     "core_values.civic", "demographics.standing.religion", "demographics.standing.politics",
@@ -70,10 +71,29 @@ class StoryTheme:
     name: str
     condition: Condition
     youngest: int
-    before: int
+    oldest: int
+    ago: int
+    within: int
     event: Pool
     told: tuple[Pool, ...]
     interest: Pool
+
+    def ages(self, age: int) -> range:
+        """Ages at which it may have happened to somebody of `age`; empty when it cannot have."""
+        return range(max(self.youngest, age - self.within), min(self.oldest, age - self.ago) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class WordGroup:
+    """Who belongs to a group: a field of the person says one of these words (whole, or in the plural)."""
+
+    field: str
+    pattern: re.Pattern[str]
+
+    def holds(self, person: Persona) -> bool:
+        """Whether the person's field says so; a field that is not known says nothing."""
+        value = plain(person.get(self.field))
+        return value is not None and value != () and self.pattern.search(str(value).lower()) is not None
 
 
 @dataclass(frozen=True)
@@ -85,7 +105,7 @@ class ValueTree:
     hash: str
     tags: Tags
     leaves: tuple[LeafGrammar, ...]
-    groups: Mapping[str, tuple[str, ...]]
+    groups: Mapping[str, WordGroup]
     core: Mapping[str, Pool]
     stories: tuple[StoryTheme, ...]
 
@@ -106,7 +126,8 @@ class ValueTree:
 
     def state(self, person: Persona) -> int:
         """Tags that follow from the fields of a person, as a mask."""
-        return self.tags.mask([*_life(person), *_groups(person, self.groups)])
+        groups = (tag for tag, group in self.groups.items() if group.holds(person))
+        return self.tags.mask([*_life(person), *groups])
 
     def options(self, path: str, person: Persona) -> tuple[str, ...]:
         """What a leaf may say of somebody of whom nothing but the fields is known (slots as written)."""
@@ -133,7 +154,7 @@ def load_value_tree(source: str | Path = "people", core: str | Path = "core") ->
 def _compile(text: str, where: str, core_text: str, core_where: str) -> ValueTree:
     data, core = (_document(t, w) for t, w in ((text, where), (core_text, core_where)))
     tags = Tags(BASE_TAGS)
-    groups = {name: tuple(words) for name, words in data.get("groups", {}).items()}
+    groups = {name: _group(words) for name, words in data.get("groups", {}).items()}
     for name in groups:
         tags.bit(name, new=True)
     known = tags.mask(tuple(BASE_TAGS) + tuple(groups))
@@ -203,16 +224,29 @@ def _leaves(
         yield LeafGrammar(path, lane, order[steps[0]], condition, pool, field, bool(made), pii)
 
 
+def _group(words: Sequence[str] | Mapping[str, Any]) -> WordGroup:
+    """Words of an occupation, or `{field, words}`; "*" is any words at all."""
+    field = "social.occupation"
+    if isinstance(words, Mapping):
+        field, words = str(words["field"]), words["words"]
+    if "*" in words:
+        return WordGroup(field, re.compile(r"\S"))
+    return WordGroup(field, re.compile(rf"\b(?:{'|'.join(re.escape(w.lower()) for w in words)})s?\b"))
+
+
 def _story(name: str, body: Mapping[str, Any], tags: Tags, pools: Mapping[str, Pool], where: str) -> StoryTheme:
     at = f"{where}: stories.{name}"
-    youngest, before = body["age"]
+    ages: dict[str, int] = body["age"]
+    if unknown := sorted(set(ages) - {"from", "to", "ago", "within"}):
+        raise UnknownKeyError.of(unknown[0], ("from", "to", "ago", "within"), where=f"{at}: age")
 
-    def read(words: str) -> Pool:
-        return read_options(words, tags, pools, at, limit=_ALL_STORIES_TEXT, sets=False)
+    def read(words: str, *, sets: bool = False) -> Pool:
+        return read_options(words, tags, pools, at, limit=_ALL_STORIES_TEXT, sets=sets)
 
+    event = read(body["event"], sets=True)
     told = tuple(read(words) for words in body["told"])
-    condition = read_condition(body["if"], tags, at)
-    return StoryTheme(name, condition, youngest, before, read(body["event"]), told, read(body["interest"]))
+    span = (ages.get("from", 0), ages.get("to", _OLDEST), ages.get("ago", 0), ages.get("within", _OLDEST))
+    return StoryTheme(name, read_condition(body["if"], tags, at), *span, event, told, read(body["interest"]))
 
 
 def _looks_at(pool: Pool | None) -> int:
@@ -284,7 +318,7 @@ def _work(person: Persona, age: int) -> Iterator[str]:
         ("unable", ("unable to work", "disabled")),
     ):
         if any(word in told for word in words):
-            yield tag
+            yield "home" if tag == "jobless" and "not in the labour force" in told else tag
             return
     if occupation in {"", "none", "pupil", "student", "retired"}:
         if occupation in {"pupil", "student"} or 6 <= age < 18:
@@ -326,11 +360,3 @@ def _income(text: str) -> Iterator[str]:
     else:
         words = {"low": "inc_low", "high": "inc_high", "middle": "inc_mid", "medium": "inc_mid"}
         yield from (tag for word, tag in words.items() if word in text)
-
-
-def _groups(person: Persona, groups: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
-    occupation = str(person.get("social.occupation") or "").lower()
-    if occupation:
-        for tag, words in groups.items():
-            if any(word in occupation for word in words):
-                yield tag

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from personae.core import InputError, Persona, PersonaeError, extensions
 from personae.creation._columns import Column
+from personae.creation._deep_rules import check_deep
 from personae.creation._packs import RulePack, at_path, body_of, load_pack, pack_names
 from personae.creation._rules import Rule, Severity, check_fields
 from personae.creation._templates import TemplateKind, template_findings
@@ -27,6 +28,8 @@ _SPOKEN: Final = ("style.", "demonstrations")
 _CARD: Final = "character_card"
 """The format of a source record whose texts may hold macros."""
 _SKIPPED: Final = frozenset({"provenance", "id", "schema_version", "kind", "evidence", "policy", "consent"})
+_CUT: Final = "ext.deep.sections"
+"""the narrative of a deep person cut at its sections: every text in it stands elsewhere"""
 _UNFIT: Final = "make it fit the schema of a persona"
 _LEAST_TEXT: Final = 60
 """Shortest text, in characters, that is told when two fields hold it."""
@@ -76,7 +79,7 @@ def lint(persona: Given, packs: Packs = "auto") -> tuple[Finding, ...]:
         ['schema', 'age_possible']
     """
     body = _body(persona)
-    out = [*_schema(persona, body), *_texts(body)]
+    out = [*_schema(persona, body), *_texts(body), *_words(persona, body)]
     for pack in _chosen(packs):
         if packs != "auto" or _meant(pack, body):
             out += _broken(pack, body)
@@ -97,7 +100,7 @@ def lint_many(people: Iterable[Given], packs: Packs = "auto") -> Iterator[tuple[
 
 def _lint_chunk(people: Sequence[Given], packs: Sequence[RulePack], *, auto: bool) -> list[tuple[Finding, ...]]:
     bodies = [_body(person) for person in people]
-    out = [[*_schema(p, body), *_texts(body)] for p, body in zip(people, bodies, strict=True)]
+    out = [[*_schema(p, body), *_texts(body), *_words(p, body)] for p, body in zip(people, bodies, strict=True)]
     for pack in packs:
         rows = [row for row, body in enumerate(bodies) if not auto or _meant(pack, body)]
         if not rows:
@@ -208,6 +211,19 @@ def _texts(body: Mapping[str, Any]) -> list[Finding]:
     return out
 
 
+def _words(persona: Given, body: Mapping[str, Any]) -> list[Finding]:
+    """Word rules that the attributes of a deep person break; one that does not fit the schema is told by `_schema`."""
+    ext = body.get("ext")
+    if not isinstance(ext, Mapping) or "deep" not in ext:
+        return []
+    try:
+        person = persona if isinstance(persona, Persona) else Persona.parse(body)
+    except (PersonaeError, TypeError, ValueError, RecursionError):
+        return []
+    hint = "it cannot be true beside what else is said"
+    return [Finding(v.code, "deep", (v.path,), "error", hint, ((v.path, short(v.value)),)) for v in check_deep(person)]
+
+
 def _owner(path: str) -> str:
     """The part of a person that a path lies in."""
     head, _, rest = path.partition(".")
@@ -222,7 +238,7 @@ def _leaves(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if isinstance(node, str):
             if len(node) >= 3:
                 yield path, node
-        elif depth > 12 or isinstance(node, (int, float)):
+        elif depth > 12 or path == _CUT or isinstance(node, (int, float)):
             continue
         elif isinstance(node, Mapping):
             inner = [("value", node["value"])] if "value" in node and path.count(".") else list(node.items())

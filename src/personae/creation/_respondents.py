@@ -1,70 +1,63 @@
-"""Students who answer a survey: what a cohort can be told by, and the record as a text that is put on a model."""
+"""People who answered a survey, as personas: what the file says of them, and nothing else but a name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from personae.core import Persona, PersonaRow, derive_rng, plain
-from personae.creation._packs import load_pack
-from personae.instruments import Codebook
+from pydantic import ValidationError
 
-_TOLD_FIRST = ("personality", "social_relations", "mental_health", "values", "creativity")
+from personae.core import InputError, Names, Persona, Provenance, Source, derive_rng, derive_seed
+from personae.creation._names import NameBook, NamesSpec, list_of
+from personae.creation._paths import leaf_kind, place_words
 
-
-def student_fields(person: Persona) -> dict[str, Any]:
-    """The fields of a student record by the pack's names, and `risk`.
-
-    It is `high` when depression or anxiety risk is middle or above, `low` when neither is, None when none is known.
-    """
-    pack = load_pack("student")
-    fields = dict(pack.values(person))
-    words = pack.vocab["level"].words
-    risks = [r for r in (fields.get("health_depression"), fields.get("health_anxiety")) if r in words]
-    high = any(words.index(str(r)) <= words.index("middle") for r in risks)
-    return fields | {"risk": ("high" if high else "low") if risks else None}
+_TOLD: Final = Source(kind="table", ref="survey respondent")
 
 
-def respondent_rows(people: Sequence[Persona], book: Codebook, *, seed: int, unit: str, role: str) -> list[PersonaRow]:
-    """The students with their cohorts; whoever is in no cohort of the codebook is left out.
+def respondent_people(
+    rows: Sequence[Mapping[str, str]], country: str, n: int, seed: int, *, names: str = "world"
+) -> list[Persona]:
+    """`n` respondents drawn without repeats. Their answers are not looked at.
 
     Args:
-        people: students.
-        book: cohorts.
-        seed: root seed, for what students are told and their records do not say.
-        unit: key of the unit of work.
-        role: of the rows.
+        rows: fields of each respondent by path (`social.age`), as `read_humans` reads them.
+        country: nationality and residence of all of them.
+        n: how many.
+        seed: which ones.
+        names: a shipped list of names; they are invented.
+
+    Raises:
+        InputError: fewer respondents than asked for, or a field that cannot hold what the file says.
     """
-    cells = book.cells([student_fields(p) for p in people], derive_rng(seed, "cohorts"))
-    return [
-        PersonaRow.of(student_respondent(p, cell, book.told(cell)), unit=unit, k=p.provenance.k or 0, role=role)
-        for p, cell in zip(people, cells, strict=True)
-        if cell is not None
-    ]
+    if len(rows) < n:
+        raise InputError(
+            f"{n} respondents of {country!r} are asked for, and the file describes {len(rows)}.",
+            hint="Ask for fewer people, or name columns under `respondents: people:` of the file of questions.",
+        )
+    book = NameBook(NamesSpec(shipped=names), seed, f"respondents {country}")
+    chosen = derive_rng(derive_seed(seed, "respondents", country), "rows").permutation(len(rows))[:n]
+    return [_person(rows[int(row)], int(row), k, country, book) for k, row in enumerate(chosen)]
 
 
-def student_respondent(person: Persona, cell: Mapping[str, str], told: str = "") -> Persona:
-    """The student with a description in the second person, and with the cohort as the cell of the provenance.
-
-    The description says first what decides the cohort, so that a budget of tokens drops the last paragraphs and not
-    that. Paragraphs are as the record has them.
-
-    Args:
-        person: a student (see `student_persona`).
-        cell: cohort label by column of the codebook.
-        told: sentences that the record does not hold and the cohort needs.
-    """
-    body = person.ext["student"]
-    noun = {"female": "girl", "male": "boy"}.get(str(plain(person.social.sex)), "pupil")
-    age = f", {plain(person.social.age)} years old" if person.social.age is not None else ""
-    said = [f"You are {person.name}, a {noun} in grade {body.get('grade')}{age}."]
-    if told:
-        said.append(told)
-    if body.get("academic_level"):
-        said.append(f"Counted from the top, your marks put you in this part of your year: {body['academic_level']}.")
-    for name, words in (("strong", body.get("strong_subjects")), ("weak", body.get("weak_subjects"))):
-        if words:
-            said.append(f"Your {name} subjects: {', '.join(words)}.")
-    said += [str(body[p]).strip() for p in _TOLD_FIRST if body.get(p)]
-    origin = person.provenance.model_copy(update={"cell": dict(cell)})
-    return person.model_copy(update={"description": " ".join(said), "provenance": origin})
+def _person(told: Mapping[str, str], row: int, k: int, country: str, book: NameBook) -> Persona:
+    name = book.name(k, list_of(told.get("social.sex", "")))
+    body: dict[str, Any] = {
+        "names": Names(full=name.full, given=name.given, family=name.family).model_dump(exclude_none=True),
+        "provenance": Provenance(generator="survey respondent", k=row).model_dump(exclude_none=True),
+    }
+    for path, value in {"social.nationality": country, "social.residence": country, **told}.items():
+        kind = leaf_kind(path, "respondents")
+        if path.startswith("social.") and kind != "list":
+            said = int(value) if kind == "number" and value.isdigit() else value
+            fact = {"value": said, "source": _TOLD.model_dump(exclude_none=True)}
+            body.setdefault("social", {})[path.removeprefix("social.")] = fact
+        else:
+            place_words(body, path, value, "respondents")
+    try:
+        return Persona.model_validate(body)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise InputError(
+            f"respondent {row} of {country!r}: {'.'.join(map(str, wrong['loc']))}: {wrong['msg']}.",
+            hint="Recode the column under `respondents: people:` of the file of questions.",
+        ) from error

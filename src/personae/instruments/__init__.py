@@ -30,7 +30,14 @@ from personae.instruments._statements import (
     statement_sets,
     statements_schema,
 )
-from personae.instruments._survey_items import HumanColumn, SurveyItem, load_survey_items
+from personae.instruments._survey_items import (
+    HumanColumn,
+    PersonColumn,
+    Respondents,
+    Survey,
+    SurveyItem,
+    load_survey,
+)
 from personae.instruments._sync import administer_free_text_sync, administer_sync
 
 __all__ = [
@@ -51,11 +58,14 @@ __all__ = [
     "KeySheet",
     "KeyedItem",
     "ParsedReply",
+    "PersonColumn",
     "PlannedScore",
+    "Respondents",
     "Rotation",
     "ScaleReliability",
     "ScaleScore",
     "SelfKind",
+    "Survey",
     "SurveyItem",
     "YesNoJudge",
     "administer",
@@ -76,7 +86,7 @@ __all__ = [
     "load_instrument",
     "load_inventory",
     "load_key",
-    "load_survey_items",
+    "load_survey",
     "parse_instrument",
     "parse_reply",
     "plan_scores",

@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from personae.core import Frozen, InputError, UnknownKeyError, schema_error
 from personae.instruments._load import read_mapping
-from personae.instruments._survey_items import HumanColumn, SurveyItem
+from personae.instruments._survey_items import HumanColumn, Survey
 
 _CLOSE: Final = 1e-6
 """how far shares may be from summing to 1"""
@@ -91,17 +91,17 @@ class Codebook(Frozen):
         """How many cohorts there are."""
         return int(np.prod([len(c.labels) for c in self.cohort]))
 
-    def chosen(self, items: Sequence[SurveyItem]) -> tuple[SurveyItem, ...]:
-        """Those of the items that people have a column for.
+    def chosen(self, survey: Survey) -> Survey:
+        """The survey with those of its items that people have a column for.
 
         Raises:
             UnknownKeyError: a column for an item that is not among them, with the nearest one.
         """
-        known = {i.id: i for i in items}
+        known = {i.id: i for i in survey.items}
         for item in self.items:
             if item not in known:
                 raise UnknownKeyError.of(item, known, where="items of the codebook")
-        return tuple(i for i in items if i.id in self.items)
+        return survey.model_copy(update={"items": tuple(i for i in survey.items if i.id in self.items)})
 
     def column(self, item: str) -> HumanColumn:
         """Where people's answers to an item are."""

@@ -69,8 +69,54 @@ class SurveyItem(Frozen):
         )
 
 
-def load_survey_items(path: Path) -> tuple[SurveyItem, ...]:
-    """The items of a YAML file.
+class PersonColumn(Frozen):
+    """A column that says who answered.
+
+    Args:
+        column: name in the header.
+        recode: value in the file → value of the field; values not named are unknown. Empty: the values as they stand.
+    """
+
+    column: str
+    recode: dict[str, str] = Field(default_factory=dict)
+
+
+class Respondents(Frozen):
+    """Codebook of a file of human answers: who answered where, and what is known of them.
+
+    Args:
+        country: the column of the country; None: the file holds one country.
+        countries: value of that column → how the country is called in a prompt; others keep their name.
+        where: column → values of the rows that count (a wave, a year); other rows are left out.
+        weight: the column of survey weights; None: every row counts alike.
+        people: field of a persona (`social.age`) → the column that holds it.
+    """
+
+    country: str | None = None
+    countries: dict[str, str] = Field(default_factory=dict)
+    where: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    weight: str | None = None
+    people: dict[str, PersonColumn] = Field(default_factory=dict)
+
+
+class Survey(Frozen):
+    """Questions, and the codebook of the file that holds people's answers to them."""
+
+    items: tuple[SurveyItem, ...] = Field(min_length=1)
+    respondents: Respondents = Respondents()
+    source: str = ""
+    licence: str = ""
+
+    @model_validator(mode="after")
+    def _different(self) -> Self:
+        ids = [item.id for item in self.items]
+        if twice := sorted({i for i in ids if ids.count(i) > 1}):
+            raise ValueError(f"item {twice[0]!r} is there twice")
+        return self
+
+
+def load_survey(path: Path) -> Survey:
+    """The questions and the codebook of a YAML file.
 
     Raises:
         SchemaError: it does not fit; every problem is named.
@@ -81,11 +127,9 @@ def load_survey_items(path: Path) -> tuple[SurveyItem, ...]:
         raise SchemaError(
             f"{path.name}: cannot be read ({error}).", hint="Give a YAML file of survey items."
         ) from error
-    listed = body.get("items") if isinstance(body, dict) else None
-    if not isinstance(listed, list) or not listed:
-        raise SchemaError(f"{path.name}: no items.", hint="Give a list under the key `items`.")
+    if not isinstance(body, dict) or "items" not in body:
+        raise SchemaError(f"{path.name}: holds no items.", hint="List the questions under `items:`.")
     try:
-        items = tuple(SurveyItem.model_validate(item) for item in listed)
+        return Survey.model_validate(body)
     except ValidationError as error:
-        raise schema_error(error, where=path.name, model=SurveyItem) from error
-    return items
+        raise schema_error(error, where=path.name, model=Survey) from error

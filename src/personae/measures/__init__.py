@@ -1,7 +1,7 @@
 """Evidence tables in, Measurements out."""
 
 from personae.measures._answers import answers_by_person
-from personae.measures._citizens import citizen_measurements, read_humans
+from personae.measures._citizens import citizen_measurements, in_country
 from personae.measures._cohorts import Answers, agent_answers, cohort_measurements, cohort_table, read_cohorts
 from personae.measures._contrasts import paired_contrasts
 from personae.measures._depth import (
@@ -22,6 +22,7 @@ from personae.measures._diversity import diversity_measurements, encoded_diversi
 from personae.measures._drift import Encode, drift_measurements, path_drift_measurements
 from personae.measures._equal_tokens import equal_token_measurements
 from personae.measures._fit import fit_measurements
+from personae.measures._human_answers import HumanAnswers, Humans, read_humans
 from personae.measures._identity import (
     identity_measurements,
     likelihood_identity_measurements,
@@ -77,6 +78,8 @@ __all__ = [
     "Ask",
     "AssociationMap",
     "Encode",
+    "HumanAnswers",
+    "Humans",
     "Maker",
     "PairComparison",
     "PopulationComparison",
@@ -117,6 +120,7 @@ __all__ = [
     "filled_depth",
     "fit_measurements",
     "identity_measurements",
+    "in_country",
     "intended_against_answered",
     "kind_measurements",
     "likelihood_identity_measurements",

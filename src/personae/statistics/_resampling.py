@@ -76,6 +76,7 @@ def bootstrap_interval(
     n: int,
     clusters: ArrayLike | None = None,
     *,
+    strata: ArrayLike | None = None,
     level: float = 0.95,
     rng: Rng,
     draws: int = 2000,
@@ -86,6 +87,8 @@ def bootstrap_interval(
         statistic: called with an array of row numbers in which the rows of a unit drawn twice stand twice.
         n: number of rows.
         clusters: unit of randomisation of each row, shape (n,); None: every row.
+        strata: group of each row whose size is fixed by design (countries), shape (n,); units are redrawn inside
+            their own. None: no such groups.
         level: confidence level; tails are widened for few units as Hesterberg 2015 §5.3 proposes.
         rng: generator or seed.
         draws: resamples; the statistic is called this many times.
@@ -102,13 +105,23 @@ def bootstrap_interval(
         return estimate(value, Interval.missing(level, name, reason), n=n, clusters=units)
     members = np.split(np.argsort(groups.codes, kind="stable"), np.cumsum(np.bincount(groups.codes))[:-1])
     source = generator(rng, "bootstrap_interval")
-    values = np.asarray(
-        [
-            float(statistic(np.concatenate([members[unit] for unit in row])))
-            for row in source.integers(0, units, (draws, units))
-        ]
-    )
-    return estimate(value, _percentiles(values, units, level, name), n=n, clusters=units)
+    blocks = [np.arange(units)] if strata is None else _blocks(groups, strata, n)
+    if strata is not None and min(block.size for block in blocks) < 2:
+        reason = "a stratum holds one unit of randomisation: spread inside it is unknown"
+        return estimate(value, Interval.missing(level, name, reason), n=n, clusters=units)
+    picks = np.concatenate([block[source.integers(0, block.size, (draws, block.size))] for block in blocks], axis=1)
+    values = np.asarray([float(statistic(np.concatenate([members[unit] for unit in row]))) for row in picks])
+    free = units - len(blocks) + 1
+    return estimate(value, _percentiles(values, free, level, name), n=n, clusters=units)
+
+
+def _blocks(groups: Groups, strata: ArrayLike, n: int) -> list[IntArray]:
+    """Units of each stratum."""
+    own = group(strata, n, "strata")
+    first = np.unique(groups.codes, return_index=True)[1]
+    if (own.codes != own.codes[first][groups.codes]).any():
+        raise InputError("a unit of randomisation lies in two strata.", hint="Make strata of whole units.")
+    return [np.flatnonzero(own.codes[first] == code) for code in range(own.count)]
 
 
 def _percentiles(values: FloatArray, units: int, level: float, name: str) -> Interval:

@@ -24,6 +24,9 @@ class DeepPersonaSpec(StudySpec):
     encoder: EncoderName = Field(
         default="hash", description="vectors of leaves and cores; paper: text-embedding-ada-002"
     )
+    core_vector: Literal["parts", "whole"] = Field(
+        default="parts", description="what leaves are ranked by: mean over the core's parts, or its text; paper: whole"
+    )
     least_words: int = Field(default=150, ge=0, description="shortest narrative; paper: 150")
     most_words: int = Field(default=400, ge=1, description="longest narrative; paper: 400")
     choices: bool = Field(
@@ -34,6 +37,14 @@ class DeepPersonaSpec(StudySpec):
     choice_seeds: int = Field(default=3, ge=1, description="seeds of each comparison")
     judge_encoder: EncoderName = Field(default="auto", description="vectors by which incoherence is measured")
     survey: bool = Field(default=False, description="ask the questions of data/citizen.yaml under three conditions")
-    country: str = Field(default="the United States", description="country of the middle condition")
+    questions: str = Field(
+        default="citizen", description="citizen, poverty, immigration, or a YAML file of questions with its codebook"
+    )
+    country: str = Field(
+        default="the United States", description="country, or several separated by commas; as the codebook calls them"
+    )
     humans: str = Field(default="", description="CSV file of human answers; '' = the distances are left out")
+    people_from: Literal["recipe", "humans"] = Field(
+        default="recipe", description="anchors from the recipe, or from respondents of the file (never their answers)"
+    )
     persona_tokens: int = Field(default=500, ge=50, description="most tokens of a persona's text in the survey")

@@ -12,20 +12,30 @@ from personae.core import (
     Condition,
     InputError,
     Measurement,
+    Persona,
     PersonaRow,
     ResponseRow,
     Row,
     SlotRow,
     derive_seed,
 )
-from personae.creation import DeepPeople, NarrativeBudget, Population, Sampling, parse_anchors, write_values
-from personae.instruments import load_survey_items
+from personae.creation import (
+    DeepPeople,
+    NarrativeBudget,
+    Population,
+    Sampling,
+    parse_anchors,
+    respondent_people,
+    write_values,
+)
+from personae.instruments import Survey, load_survey
 from personae.measures import (
     choice_measurements,
     choice_rows,
     chosen_tables,
     citizen_measurements,
     depth_measurements,
+    in_country,
     read_humans,
 )
 from personae.models import open_encoder
@@ -35,7 +45,8 @@ from personae.studies._base import Bench, Stage, Study, register
 from personae.studies._pages import closing_sections, describe, opening_sections
 from personae.studies.deeppersona.spec import DeepPersonaSpec
 
-CONTROLS: Final = ("no_persona", "country")
+NOBODY: Final = "no_persona"
+CITIZEN: Final = "country"
 DEEP: Final = "deep"
 MIXED: Final[Sampling] = "5:3:2"
 SAMPLINGS: Final[tuple[Sampling, ...]] = ("5:3:2", "near", "uniform")
@@ -45,7 +56,7 @@ RULES: Final = "Answer the question as yourself, with one of the answers given."
 
 @register
 class DeepPersona(Study):
-    """See the module docstring; `card.yaml` lists the claims."""
+    """See above; `card.yaml` lists the claims."""
 
     name: ClassVar[str] = "deeppersona"
     Spec = DeepPersonaSpec
@@ -62,22 +73,34 @@ class DeepPersona(Study):
             raise InputError(
                 f"least_words {spec.least_words} is above most_words {spec.most_words}.", hint="Swap them."
             )
+        survey = _survey(spec.questions)
+        if spec.people_from == "humans":
+            if not spec.humans:
+                raise InputError("people_from=humans, and no file of them.", hint="Set humans=FILE.csv.")
+            for place in range(len(_countries(spec))):
+                _crowd(spec.model_dump_json(), 0, place)
+        elif len(_countries(spec)) > 1:
+            raise InputError("several countries, and one recipe for all.", hint="Set people_from=humans.")
         if spec.humans:
-            read_humans(Path(spec.humans), _items())
+            read_humans(Path(spec.humans), survey, _countries(spec))
 
     def plan(self, spec: DeepPersonaSpec, seed: int) -> Sequence[Stage]:
         """People one by one; choices by way, depth and seed; three conditions of the survey."""
         del seed
+        countries = range(len(_countries(spec)))
         batches = -(-spec.depth // spec.batch) + 6
-        calls = spec.people * batches * 2 if spec.writer == "model" else 0
-        stages = [Stage("people", tuple(Unit(f"people/{k}", "people", k) for k in range(spec.people)), calls=calls)]
+        crowd = [(place, k) for place in countries for k in range(spec.people)]
+        calls = len(crowd) * batches * 2 if spec.writer == "model" else 0
+        stages = [Stage("people", tuple(Unit(f"people/{k}", "people", c) for k, c in enumerate(crowd)), calls=calls)]
         if spec.choices:
             units = [Unit(f"choice/{r}", "choice", r) for r in range(spec.choice_seeds)]
             stages.append(Stage("choice", tuple(units), calls=0, needs=()))
         if spec.survey:
-            asked = [Unit(f"survey/{c}", "survey", (c, None)) for c in CONTROLS]
-            asked += [Unit(f"survey/{DEEP}/{k}", "survey", (DEEP, k)) for k in range(spec.people)]
-            stages.append(Stage("survey", tuple(asked), calls=len(asked) * len(_items()), needs=("people",)))
+            asked = [Unit(f"survey/{NOBODY}", "survey", (NOBODY, 0, None))]
+            asked += [Unit(f"survey/{CITIZEN}/{place}", "survey", (CITIZEN, place, None)) for place in countries]
+            asked += [Unit(f"survey/{DEEP}/{k}", "survey", (DEEP, c[0], k)) for k, c in enumerate(crowd)]
+            calls = len(asked) * len(_survey(spec.questions).items)
+            stages.append(Stage("survey", tuple(asked), calls=calls, needs=("people",)))
         return tuple(stages)
 
     async def work(self, unit: Unit, bench: Bench) -> Sequence[Row]:
@@ -90,13 +113,14 @@ class DeepPersona(Study):
 
     async def _person(self, unit: Unit, bench: Bench) -> Sequence[Row]:
         spec: DeepPersonaSpec = bench.spec
-        person = _crowd(spec.model_dump_json(), bench.seed)[unit.payload]
+        place, k = unit.payload
+        person = _crowd(spec.model_dump_json(), bench.seed, place)[k]
         if spec.writer == "model":
             async with bench.model.session(unit.key):
                 person = await write_values(
                     bench.model, person, derive_seed(bench.seed, unit.key), batch=spec.batch, budget=_budget(spec)
                 )
-        return [PersonaRow.of(person, unit=unit.key, k=unit.payload, role="subject")]
+        return [PersonaRow.of(person, unit=unit.key, k=place * spec.people + k, role="subject")]
 
     def _choice(self, unit: Unit, bench: Bench) -> Sequence[Row]:
         spec: DeepPersonaSpec = bench.spec
@@ -112,15 +136,16 @@ class DeepPersona(Study):
         return choice_rows(crowds, unit.payload, judge=open_encoder(spec.judge_encoder), unit=unit.key)
 
     async def _survey(self, unit: Unit, bench: Bench) -> Sequence[Row]:
-        condition, k = unit.payload
+        condition, place, k = unit.payload
         spec: DeepPersonaSpec = bench.spec
+        country, survey = _countries(spec)[place], _survey(spec.questions)
         person = None if k is None else bench.with_role("subject")[k]
-        citizen = f"You are a citizen of {spec.country}. {RULES}"
         method: Condition = Prompt(cue_style="written", budget=spec.persona_tokens, rules=RULES)
         if k is None:
-            method = Prompt(rules=citizen if condition == "country" else RULES)
+            method = Prompt(rules=f"You are a citizen of {country}. {RULES}" if condition == CITIZEN else RULES)
+        label = condition if condition == NOBODY else in_country(condition, country)
         seed = derive_seed(bench.seed, "survey")
-        return await answer_survey(person, _items(), method, bench.model, label=condition, seed=seed, unit=unit.key)
+        return await answer_survey(person, survey, method, bench.model, label=label, seed=seed, unit=unit.key)
 
     def after(self, stage: Stage, bench: Bench) -> Sequence[str]:
         """How deep the people are."""
@@ -139,8 +164,10 @@ class DeepPersona(Study):
         out += choice_measurements(chosen_tables(list(bench.run.rows(SlotRow))), **shared)
         responses = list(bench.run.rows(ResponseRow))
         if responses and spec.humans:
-            humans, _ = read_humans(Path(spec.humans), _items())
-            out += citizen_measurements(responses, _items(), humans, deep=DEEP, controls=CONTROLS, **shared)
+            survey = _survey(spec.questions)
+            humans = read_humans(Path(spec.humans), survey, _countries(spec)).answers
+            controls = (NOBODY, CITIZEN)
+            out += citizen_measurements(responses, survey.items, humans, deep=DEEP, controls=controls, **shared)
         return out
 
     def headline(self, measurements: Sequence[Measurement]) -> Sequence[str]:
@@ -148,7 +175,8 @@ class DeepPersona(Study):
         wanted = ("depth.attributes", "depth.violations", "tone.negative")
         stems = ("choice.coverage_at_10.532_minus", "choice.jaccard.532_minus", "choice.incoherence.532_minus")
         picked = [m for m in measurements if m.name in wanted or m.name.startswith(stems)]
-        return [describe(m) for m in [*picked, *(m for m in measurements if "deep_minus" in m.name)]]
+        told = (m for m in measurements if m.name.count(".") == 2 and ".deep_minus" in m.name)
+        return [describe(m) for m in [*picked, *told]]
 
     def page(self, bench: Bench, measurements: Sequence[Measurement]) -> Page:
         """Question, design, people, results, failures, cost, environment, limits."""
@@ -182,27 +210,35 @@ are answered by option likelihood by nobody, by "a citizen of" the country, and 
 """
 
 
-def _items() -> Any:
-    return _loaded(DeepPersona.folder() / "data" / "citizen.yaml")
+@lru_cache(maxsize=4)
+def _survey(name: str) -> Survey:
+    shipped = DeepPersona.folder() / "data" / f"{name}.yaml"
+    return load_survey(shipped if shipped.is_file() else Path(name))
 
 
-@lru_cache(maxsize=2)
-def _loaded(path: Path) -> Any:
-    return load_survey_items(path)
+def _countries(spec: DeepPersonaSpec) -> list[str]:
+    return list(dict.fromkeys(filter(None, (c.strip() for c in spec.country.split(",")))))
 
 
 def _budget(spec: DeepPersonaSpec) -> NarrativeBudget:
     return NarrativeBudget(least=spec.least_words, most=spec.most_words)
 
 
-@lru_cache(maxsize=4)
-def _crowd(settings: str, seed: int) -> DeepPeople:
+@lru_cache(maxsize=64)
+def _crowd(settings: str, seed: int, place: int) -> DeepPeople:
     spec = DeepPersonaSpec.model_validate_json(settings)
+    country = _countries(spec)[place]
+    people: Population | list[Persona] = Population(spec.recipe, n=spec.people, seed=seed)
+    if spec.people_from == "humans":
+        told = read_humans(Path(spec.humans), _survey(spec.questions), _countries(spec)).people[country]
+        people = respondent_people(told, country, spec.people, seed)
     return DeepPeople(
-        Population(spec.recipe, n=spec.people, seed=seed),
+        people,
         depth=spec.depth,
         anchors=parse_anchors(spec.anchors),
         sampling=spec.sampling,
         encoder=open_encoder(spec.encoder),
+        core_vector=spec.core_vector,
         budget=_budget(spec),
+        seed=seed,
     )

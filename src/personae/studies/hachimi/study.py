@@ -27,7 +27,7 @@ from personae.creation import (
     student_slot,
     student_text,
 )
-from personae.instruments import Codebook, SurveyItem, load_codebook, load_survey_items
+from personae.instruments import Codebook, Survey, load_codebook, load_survey
 from personae.measures import (
     agent_answers,
     cohort_measurements,
@@ -99,7 +99,7 @@ class Hachimi(Study):
             stages.append(Stage("cohorts", (Unit("cohorts", "cohorts"),), calls=0))
             asked = min(spec.size, SHOWN) if spec.bulk else spec.size
             units = tuple(Unit(f"survey/{k}", "survey", k) for k in range(asked))
-            stages.append(Stage("survey", units, calls=asked * len(self._survey_of(spec)[0])))
+            stages.append(Stage("survey", units, calls=asked * len(self._survey_of(spec)[0].items)))
         return tuple(stages)
 
     async def work(self, unit: Unit, bench: Bench) -> Sequence[Row]:
@@ -149,11 +149,11 @@ class Hachimi(Study):
     def _source(self, bench: Bench) -> StudentSource:
         return self._once(("source", bench.seed, bench.spec), lambda: bench.spec.source(bench.seed))
 
-    def _survey_of(self, spec: HachimiSpec) -> tuple[tuple[SurveyItem, ...], Codebook]:
+    def _survey_of(self, spec: HachimiSpec) -> tuple[Survey, Codebook]:
         """The items that the codebook has a column for, and the codebook."""
         files = self.data(spec.items), self.data(spec.codebook)
-        items, book = self._once(files, lambda: (load_survey_items(files[0]), load_codebook(files[1])))
-        return book.chosen(items), book
+        survey, book = self._once(files, lambda: (load_survey(files[0]), load_codebook(files[1])))
+        return book.chosen(survey), book
 
     def _once(self, key: Any, make: Callable[[], Any]) -> Any:
         if key not in self._cache:
@@ -173,14 +173,14 @@ class Hachimi(Study):
 
     async def _survey(self, unit: Unit, bench: Bench) -> Sequence[Row]:
         spec: HachimiSpec = bench.spec
-        items, _ = self._survey_of(spec)
+        survey, _ = self._survey_of(spec)
         method = Prompt(cue_style="written", budget=spec.persona_tokens, rules=self.prompt("survey"))
         people = bench.with_role(ASKED)
         if unit.payload >= len(people):  # fewer were accepted than asked for
             return ()
         return await answer_survey(
-            people[unit.payload], items, method, bench.model, label="survey", seed=derive_seed(bench.seed, "survey"),
-            unit=unit.key, baseline=spec.baseline, source=spec.items, licence="see the file of items",
+            people[unit.payload], survey, method, bench.model, label="survey", seed=derive_seed(bench.seed, "survey"),
+            unit=unit.key, baseline=spec.baseline,
         )  # fmt: skip
 
     def _answers(self, bench: Bench) -> Any:
