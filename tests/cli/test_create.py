@@ -83,6 +83,8 @@ def test_writers(personae, tmp_path: Path) -> None:
     assert said.data["failed_units"] == 0
     wrong = personae("create", "harbour_town", "--writer", "endpoint", "--out", tmp_path / "x", "--json")
     assert "openai:NAME@URL" in wrong.error["suggestion"]
+    told = personae("create", "--resume", "--out", out).out
+    assert "--formats jsonl" in told, "nobody talked: chats are not what to export"
     wrong = personae("create", "harbour_town", "--writer", "poet", "--out", tmp_path / "x", "--json")
     assert "grammar" in wrong.error["suggestion"]
     model = tmp_path / "model"

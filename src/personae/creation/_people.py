@@ -247,11 +247,21 @@ def _unique(records: Iterator[tuple[int, Any]], where: str) -> tuple[Persona, ..
     return tuple(out)
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in which no key stands twice: of two values one would be lost without a word."""
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return out
+
+
 def _jsonl(text: str, where: str) -> Iterator[tuple[int, Any]]:
     for line, row in enumerate(text.split("\n"), start=1):
         if row.strip():
             try:
-                yield line, json.loads(row)
+                yield line, json.loads(row, object_pairs_hook=_once)
             except (ValueError, RecursionError) as cause:
                 raise SchemaError(f"{where}:{line}: not valid JSON ({cause}).", hint="One object a line.") from cause
 
@@ -259,11 +269,13 @@ def _jsonl(text: str, where: str) -> Iterator[tuple[int, Any]]:
 def _json(text: str, where: str) -> Iterator[tuple[int, Any]]:
     """Elements of a JSON list (or of `people`), or the one object, each with its line."""
     try:
-        whole = json.loads(text)
+        whole = json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as cause:
         raise SchemaError(f"{where}:{cause.lineno}: not valid JSON ({cause.msg}).", hint="Nothing was read.") from cause
     except RecursionError as cause:
         raise SchemaError(f"{where}: nested too deeply to be read.", hint="Flatten it.") from cause
+    except ValueError as cause:  # a key twice, a number of thousands of digits
+        raise SchemaError(f"{where}: {cause}.", hint="Nothing was read.") from cause
     if isinstance(whole, dict) and isinstance(whole.get("people"), list):
         start = text.index("[", text.index('"people"'))
     elif isinstance(whole, list):
