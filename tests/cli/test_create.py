@@ -12,6 +12,14 @@ def people(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "people.jsonl").read_text("utf-8").splitlines()]
 
 
+@pytest.fixture
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page takes most of the time of a small population."""
+    from personae.cli import _people
+
+    monkeypatch.setattr(_people, "_reported", lambda *_: None)
+
+
 def test_a_quota_asked_for_is_exact_and_the_margins_it_contradicts_give_way(personae, tmp_path: Path) -> None:
     out = tmp_path / "people"
     said = personae("create", "harbour_town", "--n", 50, "--quota", "sex: female=.7, male=.3", "--out", out, "--json")
@@ -110,6 +118,7 @@ def test_two_crowds_side_by_side(personae, tmp_path: Path) -> None:
     assert drawn.data["people"] == [50, 200]
 
 
+@pytest.mark.usefixtures("no_report")
 def test_a_folder_of_other_people_is_never_written_over(personae, village: Path, tmp_path: Path) -> None:
     out = tmp_path / "people"
     personae("create", village, "--n", 20, "--out", out)
@@ -142,15 +151,18 @@ def test_people_of_unknown_origin_runs_and_recipes_of_ones_own_are_left_alone(
     assert (beside / "recipe.yaml").read_text("utf-8") == text
 
 
+@pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
 def test_a_run_killed_between_parts_goes_on_with_resume_alone(
     personae, village: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
+    from personae.cli import _people
     from personae.creation import _parts
 
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    wanted = ("--n", 20_000, "--format", kind)
-    monkeypatch.setitem(_parts.USUAL_PART, kind, 8 * 1024)
+    wanted = ("--n", 2500, "--format", kind)
+    monkeypatch.setitem(_parts.USUAL_PART, kind, 1024)
+    monkeypatch.setattr(_people, "_WATCHED", 1000)
     personae("create", village, *wanted, "--out", whole)
     write, done = getattr(_parts, f"_write_{kind}"), []
 
@@ -165,8 +177,8 @@ def test_a_run_killed_between_parts_goes_on_with_resume_alone(
     assert (said.code, "resume" in said.err) == (130, True)
     monkeypatch.setattr(_parts, f"_write_{kind}", write)
     said = personae("create", "--resume", "--out", cut, "--json")
-    assert said.data["people"] == 20_000
-    assert "people: 20,000/20,000" in said.err
+    assert said.data["people"] == 2500
+    assert "people: 2,500/2,500" in said.err
     digest = [json.loads((f / "fit.json").read_text("utf-8"))["digest"] for f in (whole, cut)]
     assert digest[0] == digest[1]
 
@@ -185,12 +197,14 @@ def test_resume_goes_on_with_a_writer_and_takes_nothing_else(personae, village: 
     assert (said.code, "persona_taxonomy" in said.error["message"]) == (2, True)
 
 
+@pytest.mark.usefixtures("no_report")
 def test_the_seed_is_the_recipes_own_unless_given(personae, village: Path, tmp_path: Path) -> None:
     assert "seed: 1 " in village.read_text("utf-8")
     assert personae("create", village, "--out", tmp_path / "a", "--json").data["seed"] == 1
     assert personae("create", village, "--seed", 4, "--out", tmp_path / "b", "--json").data["seed"] == 4
 
 
+@pytest.mark.usefixtures("no_report")
 def test_strata_are_equal_and_weights_speak_of_the_population(personae, tmp_path: Path) -> None:
     out = tmp_path / "people"
     said = personae("create", "harbour_town", "--n", 1000, "--strata", "sex x age_band", "--out", out)
@@ -216,6 +230,7 @@ def test_quotas_of_the_same_people_are_told_apart(personae, village: Path, tmp_p
     assert {row["margin"] for row in said.data["fit"]} == {"age x sex"}
 
 
+@pytest.mark.usefixtures("no_report")
 def test_what_cannot_fit_on_the_disk_is_refused_first(personae, village: Path, tmp_path: Path) -> None:
     out = tmp_path / "people"
     said = personae("create", village, "--n", 10**11, "--out", out, "--json")
@@ -230,3 +245,13 @@ def test_what_cannot_fit_on_the_disk_is_refused_first(personae, village: Path, t
     for n in (10**13, 10**30):
         said = personae("create", village, "--n", n, "--out", tmp_path / "x", "--json")
         assert (said.code, said.error["code"]) == (2, "recipe")
+
+
+def test_two_recipes_are_told_apart_where_they_part(personae, village: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text(village.read_text("utf-8").replace("shepherd", "swineherd"), "utf-8")
+    personae("create", village, "--writer", "grammar", "--out", tmp_path / "run")
+    said = personae("create", other, "--writer", "grammar", "--out", tmp_path / "run", "--json")
+    assert said.code == 2
+    assert "shepherd" in said.error["message"]
+    assert "swineherd" in said.error["message"]

@@ -119,7 +119,7 @@ def expected_bytes(population: Population, kind: PeopleFormat) -> int:
     return int(sink.getvalue().size / some * population.n)
 
 
-def check_room(population: Population, parts: list[Part], kind: PeopleFormat, shard: Shard) -> None:
+def check_room(population: Population, folder: Path, kind: PeopleFormat, shard: Shard) -> None:
     """Refuse to begin what the disk cannot hold. Small populations are not weighed.
 
     Raises:
@@ -127,12 +127,12 @@ def check_room(population: Population, parts: list[Part], kind: PeopleFormat, sh
     """
     if population.n < _WEIGHED:
         return
-    folder = next((p for p in parts[0].path.parents if p.exists()), Path())
-    there = sum(p.path.stat().st_size for p in parts if p.path.exists())
-    wanted, free = expected_bytes(population, kind) / shard.of - there, shutil.disk_usage(folder).free
+    disk = next((p for p in folder.parents if p.exists()), Path())
+    there = sum(p.stat().st_size for p in folder.glob("part-*")) if folder.is_dir() else 0
+    wanted, free = expected_bytes(population, kind) / shard.of - there, shutil.disk_usage(disk).free
     if wanted > free:
         raise DiskFullError(
-            f"{parts[0].path.parent.parent}: {population.n:,} people as {kind} need about {wanted / 1e9:,.1f} GB more, "
+            f"{folder.parent}: {population.n:,} people as {kind} need about {wanted / 1e9:,.1f} GB more, "
             f"{free / 1e9:,.1f} GB are free.",
             hint="Take fewer people or another disk; Parquet is smaller, and shards can be written on several.",
         )

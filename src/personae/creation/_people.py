@@ -114,11 +114,12 @@ def write_population(
     if format not in {"jsonl", "parquet"}:
         raise InputError(f"format {format!r}, expected 'jsonl' or 'parquet'.")
     whole = folder / "people.jsonl"
-    parts = plan_parts(population, folder / ("people" if format == "parquet" else "people.parts"), format, part)
+    beside = folder / ("people" if format == "parquet" else "people.parts")
     _check_owner(population, folder, format)
     if format == "jsonl" and (done := _finished(population, folder)) and done == digest_jsonl(whole):
         return folder
-    check_room(population, parts, format, shard)
+    check_room(population, beside, format, shard)
+    parts = plan_parts(population, beside, format, part)
     if not (folder / "recipe.yaml").exists():
         replace_file(folder / "recipe.yaml", [_as_drawn(population).to_yaml().encode()])
     write_parts(population, parts, format, shard, told)
