@@ -411,3 +411,75 @@ def test_the_kernel_refuses_a_write(small, finished, tmp_path: Path, personae) -
     assert json.loads(done.stdout)["error"]["code"] == "disk_full"
     assert "Traceback" not in done.stderr
     assert personae(*demo_into(out, small)).data["digest"] == finished.data["digest"]
+
+
+# What is printed ---------------------------------------------------------------------------------------------------
+
+
+STEERING = "\x1b[2J\x1b]0;owned\x07\u202eliam\u2066\x9b31m"
+
+
+def test_what_a_file_says_is_printed_and_not_obeyed(personae, tmp_path: Path) -> None:
+    file = tmp_path / "people.jsonl"
+    file.write_text(json.dumps({"names": {"full": f"Ada {STEERING}"}, "social": {"age": 150}}) + "\n", "utf-8")
+    said = personae("lint", file)
+    assert said.code == 2
+    assert not set(said.out + said.err) & set("\x1b\x07\u202e\u2066\x9b")
+    assert "\\u001b[2J" in said.out
+    found = personae("lint", file, "--json").data["findings"]
+    assert found[0]["who"].startswith(f"Ada {STEERING}"[:6])
+
+
+def test_half_a_character_in_a_file_is_a_finding(personae, tmp_path: Path) -> None:
+    file = tmp_path / "people.jsonl"
+    file.write_text('{"names": {"full": "\\ud800x"}, "social": {"age": 3}}\n', "utf-8")
+    said = personae("lint", file)
+    assert (said.code, "\\ud800x" in said.out) == (2, True)
+    assert personae("lint", file, "--json").data["findings"][0]["who"] == "\ud800x"
+
+
+def test_the_envelope_holds_no_nan(personae, tmp_path: Path) -> None:
+    file = tmp_path / "people.jsonl"
+    file.write_text('{"names": {"full": "Ada"}, "social": {"age": 30}}\n', "utf-8")
+    said = personae("population", "compare", file, file, "--json")
+    assert json.loads(said.out, parse_constant=pytest.fail)["data"]["mean_srmse"] is None
+    assert "SRMSE" not in personae("population", "compare", file, file).out
+
+
+# Files of people ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "form"), [("p.jsonl", "{}\n"), ("p.json", "[{}]"), ("p.json", "{}")])
+def test_a_key_that_stands_twice_in_a_person_is_refused(personae, tmp_path: Path, name: str, form: str) -> None:
+    file = tmp_path / name
+    file.write_text(form.replace("{}", '{"names": {"full": "Ada", "full": "Bea"}}'), "utf-8")
+    for command in (("lint", file), ("population", "compare", file, file), ("administer", file)):
+        refused(personae(*command, "--json"), 2, "'full'", "stands twice", name)
+
+
+def test_nobody_is_not_a_clean_bill(personae, tmp_path: Path) -> None:
+    file = tmp_path / "people.jsonl"
+    file.write_text("\n", "utf-8")
+    assert "holds nobody" in personae("lint", file).err
+    refused(personae("population", "compare", file, file, "--json"), 2, "holds nobody", "people.jsonl")
+
+
+def test_people_with_errors_are_counted_one_by_one(personae, tmp_path: Path) -> None:
+    file = tmp_path / "people.json"
+    file.write_text("[1, 2]", "utf-8")
+    assert personae("lint", file, "--json").data["with_errors"] == 2
+
+
+def test_lint_takes_the_folder_that_create_wrote(personae, village: Path, tmp_path: Path) -> None:
+    personae("create", village, "--out", tmp_path / "people")
+    assert personae("lint", tmp_path / "people", "--json").data["people"] == 12
+
+
+def test_a_value_that_only_a_conditional_table_knows_is_named(create) -> None:
+    more = """
+seed_table: {vars: [sex, work], rows: [[female, miller, 1], [male, miller, 2]]}
+conditionals:
+  - {child: work, parents: [age], table: {"*": {miller: 0.5, baker: 0.5}}}
+"""
+    text = RECIPE.replace("variables:\n", "variables:\n  work: {values: [miller, baker], path: social.occupation}\n")
+    refused(create(text + more), 2, "'work'", "'baker'", "seed_table")

@@ -80,3 +80,8 @@ def test_a_bad_file_of_prices_is_named(text: str, words: str) -> None:
         price_of("openai:gpt-4o")
     assert words in str(caught.value)
     assert "prices.yaml" in str(caught.value)
+
+
+def test_without_a_model_nothing_ran_and_nothing_was_paid() -> None:
+    bill = Bill.of("none", Usage(calls=0))
+    assert (bill.amount, bill.words) == (0, "No model was asked: nothing was paid.")

@@ -227,6 +227,7 @@ def test_limits_fit_the_model() -> None:
     assert "135 million parameters" in words("smollm2")
     assert "Believable people" in words("smollm2")
     assert "is not a language model" in words("fake:statistical")
+    assert "No model was asked" in words("none")
     assert "is not known" in words("openai:x@http://127.0.0.1:1")
     assert "7 billion" in words("openai:qwen-7b@http://127.0.0.1:1")
     assert "70 billion" in words("openai:llama-70b@http://127.0.0.1:1")

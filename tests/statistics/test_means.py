@@ -21,6 +21,17 @@ def test_cluster_means_leave_out_missing_values_and_empty_clusters():
     assert result.missing == 2
 
 
+def test_an_interval_is_cut_to_what_the_mean_can_be():
+    wide = mean_interval([0.0, 1.0])
+    assert wide.interval.low < 0 < 1 < wide.interval.high
+    cut = wide.within(0, 1)
+    assert (cut.interval.low, cut.interval.high, cut.value, cut.clusters) == (0, 1, 0.5, 2)
+    assert mean_interval([0.4, 0.5, 0.6]).within(0, 1) == mean_interval([0.4, 0.5, 0.6])
+    nothing = mean_interval([1.0]).within(0, 1)
+    assert not nothing.interval.known
+    assert nothing.reason == mean_interval([1.0]).reason
+
+
 def test_t_interval_is_students():
     x = np.random.default_rng(1).normal(size=17)
     result = mean_interval(x)

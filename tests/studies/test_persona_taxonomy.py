@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,11 @@ def test_a_run_without_probes_asks_nobody(taxonomy) -> None:
     assert found["lint.precision"].value == found["lint.recall"].value == 1
     assert 0 <= found["kinds.calibration_error"].value < 0.1
     assert {r.role for r in rows(taxonomy.folder, PersonaRow)} == {"subject", "defect"}
-    assert "Kinds and findings" in self_contained(taxonomy.run.report)
+    page = self_contained(taxonomy.run.report)
+    assert "Kinds and findings" in page
+    assert "this one is character" in page
+    assert not re.search(r"this one is \w+ 0\.", page), "people who fail for one reason are counted together"
+    assert ("character+demographic" in page) != ("demographic+character" in page), "a mix has no order"
 
 
 def test_probes_and_second_opinion_are_evidence(start, tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ import typer
 
 from personae.cli._output import Debug, Json, Reply, guarded
 
-People = Annotated[Path, typer.Argument(help="A file of people: .jsonl, .json or .yaml.")]
+People = Annotated[
+    Path, typer.Argument(help="A file of people: .jsonl, .json or .yaml; or the folder that `create` wrote one in.")
+]
 PackNames = Annotated[
     list[str] | None,
     typer.Option("--pack", help="A rule pack by name or path; may be repeated. By default those that fit each person."),
@@ -35,11 +37,16 @@ def lint(
     reply = Reply(as_json=as_json)
     bodies: list[Any] = []
     lines: list[int] = []
+    file = file / "people.jsonl" if (file / "people.jsonl").is_file() else file
     for line, body in read_records(file):
         lines.append(line)
         bodies.append(body)
+    if not bodies:
+        reply.warn(f"{file} holds nobody: nothing was checked.")
     rows: list[dict[str, Any]] = []
+    with_errors = 0
     for line, body, found in zip(lines, bodies, lint_many(bodies, pack or "auto"), strict=True):
+        with_errors += any(f.severity == "error" for f in found)
         rows += [
             {
                 "line": line,
@@ -66,7 +73,6 @@ def lint(
         [{"code": code, "findings": n} for code, n in Counter(r["code"] for r in rows).most_common()],
         ("code", "findings"),
     )
-    with_errors = len({row["line"] for row in rows if row["severity"] == "error"})
     reply.line(f"{len(bodies)} people, {errors} errors in {with_errors} of them, {len(rows) - errors} warnings")
     reply.done(
         {"people": len(bodies), "errors": errors, "warnings": len(rows) - errors, "with_errors": with_errors,

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import functools
 import json
+import math
+import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, Final, ParamSpec, TypeVar
 
 import typer
 
@@ -37,14 +39,40 @@ ShowPrompt = Annotated[
 Out = Annotated[Path, typer.Option("--out", help="Folder to write; the same call again resumes it.")]
 
 
+_STEERING: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that move a cursor, colour or turn round what follows, and halves of characters that cannot be printed."""
+
+
+def visible(text: str) -> str:
+    r"""Text that steers no terminal: what a file or a model says is printed, not obeyed.
+
+    >>> visible("a\x1b[2Jb")
+    'a\\u001b[2Jb'
+    """
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def say(text: str = "") -> None:
     """One line for people, on standard output."""
-    typer.echo(text)
+    typer.echo(visible(text))
 
 
 def note(text: str) -> None:
     """One line of progress or advice, on standard error."""
-    typer.echo(text, err=True)
+    typer.echo(visible(text), err=True)
+
+
+def _envelope(body: Mapping[str, Any]) -> str:
+    """JSON that every reader takes: null for what is no number, escapes for what cannot be printed."""
+    return json.dumps(_numbers(body), ensure_ascii=False, allow_nan=False, default=str)
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _numbers(inner) for key, inner in value.items()}
+    return [_numbers(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 class Reply:
@@ -85,7 +113,7 @@ class Reply:
         """Close the command: the envelope, if asked for."""
         if self.as_json:
             told = data if self._prompt is None else {**data, "prompt": self._prompt}
-            say(json.dumps({"status": "ok", "data": told, "warnings": self.warnings}, ensure_ascii=False, default=str))
+            say(_envelope({"status": "ok", "data": told, "warnings": self.warnings}))
 
 
 def guarded(command: Callable[P, R]) -> Callable[P, R]:
@@ -125,7 +153,7 @@ def fail(code: str, message: str, hint: str | None, *, as_json: bool) -> None:
     """An error in the asked form: the envelope, or lines on standard error."""
     if as_json:
         body = {"status": "error", "error": {"code": code, "message": message, "suggestion": hint}}
-        say(json.dumps(body, ensure_ascii=False))
+        say(_envelope(body))
     else:
         note(f"error ({code}): {message}")
         if hint:

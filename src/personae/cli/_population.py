@@ -30,11 +30,16 @@ def compare(
     debug: Debug = False,
 ) -> None:
     """Two populations: shares of every variable, what goes with what, how far they are apart. B is the reference."""
+    from personae.core import InputError
     from personae.measures import compare_populations, people_columns
     from personae.reports import comparison_page, write_report
 
     reply = Reply(as_json=as_json)
-    sides = [people_columns(find_people(side, n=n, seed=seed), path or []) for side in (a, b)]
+    crowds = [find_people(side, n=n, seed=seed) for side in (a, b)]
+    for side, people in zip((a, b), crowds, strict=True):
+        if not people:
+            raise InputError(f"{side} holds nobody.", hint="Give a file, folder or recipe with people.")
+    sides = [people_columns(people, path or []) for people in crowds]
     found = compare_populations(sides[0], sides[1])
     reply.line(f"A: {a}, {found.people[0]:,} people; B: {b}, {found.people[1]:,} people")
     rows: list[dict[str, Any]] = []
@@ -51,7 +56,12 @@ def compare(
         )
     reply.table(rows, ("variable", "distance", "most different value", "in A", "in B"))
     reply.line("distance: half the summed absolute difference of shares, 0 to 1")
-    reply.line(f"pairs: SRMSE of A's two-way tables against B's, mean {found.mean_srmse:.3f} over {len(found.pairs)}")
+    if found.pairs:
+        mean = f"{found.mean_srmse:.3f} over {len(found.pairs)}"
+        reply.line(f"pairs: SRMSE of A's two-way tables against B's (0: the same), mean {mean}")
+    weighted = [name for name, columns in zip(("A", "B"), sides, strict=True) if "weight" in columns]
+    if weighted:
+        reply.line(f"counted by their weights: the people of {' and '.join(weighted)}")
     report = write_report(comparison_page(found, a, b), out / "index.html") if out is not None else None
     if report is not None:
         reply.line(f"report: {report}")

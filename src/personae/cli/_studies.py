@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
@@ -151,8 +151,10 @@ def show(name: str, as_json: Json = False, debug: Debug = False) -> None:
     reply.line(yaml.safe_dump(card.model_dump(), sort_keys=False, allow_unicode=True, width=100).rstrip())
     reply.line("settings (--set key=value):")
     for key, value in settings.items():
-        about = study.Spec.model_fields[key].description or ""
-        reply.line(f"  {key} = {value!r}  {about}".rstrip())
+        field = study.Spec.model_fields[key]
+        closed = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+        words = f" of {' | '.join(map(str, closed))}" if closed else ""
+        reply.line(f"  {key} = {value!r}{words}  {field.description or ''}".rstrip())
     reply.done({"card": card.model_dump(), "settings": settings})
 
 

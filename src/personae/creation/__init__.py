@@ -77,9 +77,9 @@ from personae.creation._mining import (
 )
 from personae.creation._names import NameBook, NamesSpec, PersonName
 from personae.creation._narrative import Narrative, NarrativeBudget, tell
-from personae.creation._override import with_quotas
+from personae.creation._override import with_quotas, with_strata
 from personae.creation._packs import Anchor, RulePack, Vocabulary, load_pack, pack_names
-from personae.creation._parts import people_digest
+from personae.creation._parts import PeopleFormat, expected_bytes, people_digest
 from personae.creation._people import load_gallery, load_people, read_records, save_people, write_population
 from personae.creation._phrases import Coded, PhraseGrammar, load_phrases, phrase_names
 from personae.creation._population import Population, create_people
@@ -231,6 +231,7 @@ __all__ = [
     "Owner",
     "PairRejection",
     "Patient",
+    "PeopleFormat",
     "PersonName",
     "PersonaKinds",
     "PhraseGrammar",
@@ -312,6 +313,7 @@ __all__ = [
     "craft_messages",
     "create_people",
     "describe_people",
+    "expected_bytes",
     "extract_chains",
     "fallback_counts",
     "finished_students",
@@ -386,6 +388,7 @@ __all__ = [
     "tell",
     "value_schema",
     "with_quotas",
+    "with_strata",
     "without_field",
     "write_population",
     "write_records",

@@ -51,6 +51,7 @@ def check_recipe(recipe: Recipe) -> None:
         check_strata(recipe, recipe.strata)
     _check_rules(recipe)
     _check_coverage(recipe)
+    _check_seed_covers(recipe)
     _check_people(recipe)
     check_drawn(recipe)
 
@@ -245,6 +246,27 @@ def _check_coverage(recipe: Recipe) -> None:
                 f"variable {name!r}: no table says how many are {missing[0]!r}.",
                 hint="Give it a share (0 is allowed) or drop the value.",
             )
+
+
+def _check_seed_covers(recipe: Recipe) -> None:
+    """What a conditional table gives a share needs somebody in the seed: a seed without anybody lets nobody be it."""
+    if recipe.seed_table is None:
+        return
+    found: dict[str, set[str]] = {name: set() for name in recipe.seed_table.vars}
+    for cell, count in recipe.seed_table.table.items():
+        for name, word in zip(recipe.seed_table.vars, cell.split(SEPARATOR), strict=True):
+            if count > 0:
+                found[name].add(word)
+    for part in recipe.conditionals:
+        if part.child in found:
+            wanted = {word for row in part.table.values() for word, share in row.items() if share > 0}
+            lacking = [v for v in recipe.variables[part.child].labels if v in wanted - found[part.child]]
+            if lacking:
+                raise RecipeError(
+                    f"conditional {part.child!r} gives {lacking[0]!r} a share, but nobody in the seed_table is "
+                    f"{lacking[0]!r}.",
+                    hint="Give it a count in the seed, or the share 0.",
+                )
 
 
 def _check_people(recipe: Recipe) -> None:

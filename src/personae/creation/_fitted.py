@@ -44,6 +44,8 @@ class PopulationFit:
     people: int
     measures: dict[str, MarginMeasures] = field(default_factory=dict)
     weighted: dict[str, MarginMeasures] = field(default_factory=dict)
+    effective: float | None = None
+    """Kish's effective number of people; None when everybody weighs the same"""
 
     @property
     def hard_exact(self) -> bool:
@@ -77,6 +79,9 @@ def compare_with_recipe(
     position = {name: c for c, name in enumerate(recipe.variables)}
     people = int(counts.sum())
     out = PopulationFit((), {}, {}, people)
+    effective = None
+    if weights is not None:
+        effective = float((weights * counts).sum()) ** 2 / float((weights**2 * counts).sum())
     rows: list[FitRow] = []
     for margin in (*recipe.margins, *([strata] if strata else [])):
         name = margin.name if margin is not strata else f"strata: {margin.name}"
@@ -90,10 +95,9 @@ def compare_with_recipe(
         out.unknown[name] = int(counts[~known].sum())
         out.distance[name] = float(np.abs(found / max(people, 1) - shares).sum() / 2)
         out.measures[name] = _measures(found.astype(np.float64), shares, float(people), float(people))
-        if weights is not None and margin is not strata:
+        if weights is not None and effective is not None and margin is not strata:
             mass = weights * counts
             seen = totals(flat[known], mass[known], len(shares))
-            effective = float(mass.sum()) ** 2 / float((weights**2 * counts).sum())
             out.weighted[name] = _measures(seen, shares, float(mass.sum()), effective)
         quota = quotas.get(margin.name) if margin.hard else None
         targets = quota if quota is not None else shares * n
@@ -102,7 +106,7 @@ def compare_with_recipe(
                    target_count=float(targets[c]), count=int(found[c]), hard=margin.hard)
             for c, cell in enumerate(recipe.cells(margin.vars))
         ]  # fmt: skip
-    return PopulationFit(tuple(rows), out.distance, out.unknown, people, out.measures, out.weighted)
+    return PopulationFit(tuple(rows), out.distance, out.unknown, people, out.measures, out.weighted, effective)
 
 
 def _measures(found: Floats, shares: Floats, people: float, effective: float) -> MarginMeasures:

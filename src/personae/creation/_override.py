@@ -1,4 +1,4 @@
-"""Quotas said on a command line: `sex: female=.6, male=.4` makes that margin hard, whatever the recipe says."""
+"""Quotas and strata said on a command line: `sex: female=.6, male=.4` is a hard margin, whatever the recipe says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from personae.core import RecipeError, UnknownKeyError
-from personae.creation._recipe import SEPARATOR, Recipe
+from personae.creation._recipe import SEPARATOR, Margin, Recipe
 
 _FORM: Final = "VARIABLE: VALUE=SHARE, VALUE=SHARE …  (two variables: 'sex x age: female | 18-29=.2, …')"
 _TIMES: Final = re.compile(r"\s+x\s+")
@@ -30,19 +30,48 @@ def with_quotas(recipe: Recipe, quotas: Sequence[str]) -> Recipe:
     if not quotas:
         return recipe
     margins: list[Any] = list(recipe.margins)
+    asked: set[frozenset[str]] = set()
     for text in quotas:
         names, table = _parsed(recipe, text)
-        margins = [m for m in margins if (m["vars"] if isinstance(m, dict) else m.vars) != names]
+        if frozenset(names) in asked:
+            raise RecipeError(f"quota {text!r}: {' x '.join(names)} has a quota already.", hint="Keep one of them.")
+        asked.add(frozenset(names))
+        margins = [m for m in margins if isinstance(m, dict) or frozenset(m.vars) != frozenset(names)]
         whole = all(v.is_integer() for v in table.values()) and math.fsum(table.values()) > 1
         unit = "count" if whole else "share"
         margins.append({"vars": names, "table": table, "unit": unit, "hard": True, "source": "asked for by quota"})
-    given = {tuple(m["vars"]) for m in margins if isinstance(m, dict)}
-    touched = {v for names in given for v in names}
-    kept = [
-        m if isinstance(m, dict) or not touched & set(m.vars) else m.model_copy(update={"hard": False}) for m in margins
-    ]
+    touched = {v for names in asked for v in names}
+    kept = [m if isinstance(m, dict) else _softened(m, touched) for m in margins]
     body = {name: getattr(recipe, name) for name in Recipe.model_fields}
     return Recipe.of({**body, "margins": kept, "conflict": "soft"}, where=f"quotas for {recipe.name!r}")
+
+
+def with_strata(recipe: Recipe, strata: str | None) -> Recipe:
+    """The recipe with as many people in every combination of some variables, `sex x age_band`, and weights for it.
+
+    Hard margins over these variables become soft: no sample can have equal strata and the population's shares; counted
+    by weight they are met all the same.
+
+    Raises:
+        RecipeError, UnknownKeyError: no variables are named, or ones that the recipe does not have.
+    """
+    if strata is None:
+        return recipe
+    names = tuple(_TIMES.split(strata.strip()))
+    for name in names:
+        if name not in recipe.variables:
+            known = ", ".join(recipe.variables)
+            raise UnknownKeyError(
+                f"strata {strata!r}: unknown variable {name!r}.", hint=f"Known: {known}; joined by x, as 'a x b'."
+            )
+    body = {name: getattr(recipe, name) for name in Recipe.model_fields}
+    margins = [_softened(m, set(names)) for m in recipe.margins]
+    told = {"vars": names, "allocation": "equal"}
+    return Recipe.of({**body, "margins": margins, "strata": told}, where=f"strata for {recipe.name!r}")
+
+
+def _softened(margin: Margin, touched: set[str]) -> Margin:
+    return margin.model_copy(update={"hard": False}) if touched & set(margin.vars) else margin
 
 
 def _parsed(recipe: Recipe, text: str) -> tuple[tuple[str, ...], dict[str, float]]:

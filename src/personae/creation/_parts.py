@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from personae.core import InputError, Persona, replace_file, sha256_hex
+from personae.core import DiskFullError, InputError, Persona, replace_file, sha256_hex
 from personae.creation._draws import Floats, Indexes
 from personae.creation._population import Population
 
@@ -29,6 +29,10 @@ PeopleFormat = Literal["jsonl", "parquet"]
 BLOCK: Final = 1024
 USUAL_PART: Final[dict[PeopleFormat, int]] = {"jsonl": 8 * BLOCK, "parquet": 64 * BLOCK}
 _VERSION: Final = 1
+_FEW: Final = 64
+"""people of which the size of the others is judged"""
+_WEIGHED: Final = 100_000
+"""populations below this many people fit on any disk"""
 _KEY: Final = b"personae.part"
 
 
@@ -97,16 +101,64 @@ def plan_parts(population: Population, folder: Path, kind: PeopleFormat, size: i
     ]
 
 
-def write_parts(population: Population, parts: list[Part], kind: PeopleFormat, shard: Shard) -> None:
-    """Write the parts of one shard that are not there yet, each whole or not at all.
+def expected_bytes(population: Population, kind: PeopleFormat) -> int:
+    """About how many bytes all parts take, judged by the first people.
+
+    JSONL is counted twice: at the end one file is put together beside its parts.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if kind == "jsonl":
+        few = population[:_FEW]
+        each = sum(len(json.dumps(p.dump(), ensure_ascii=False).encode()) + 1 for p in few) / len(few)
+        return int(2 * each * population.n)
+    sink = pa.BufferOutputStream()
+    some = min(population.n, 64 * BLOCK)
+    pq.write_table(pa.Table.from_batches(list(population.batches(some, stop=some))), sink, compression="zstd")
+    return int(sink.getvalue().size / some * population.n)
+
+
+def check_room(population: Population, folder: Path, kind: PeopleFormat, shard: Shard) -> None:
+    """Refuse to begin what the disk cannot hold. Small populations are not weighed.
+
+    Raises:
+        DiskFullError: what is missing of this shard is larger than what is free.
+    """
+    if population.n < _WEIGHED:
+        return
+    disk = next((p for p in folder.parents if p.exists()), Path())
+    there = sum(p.stat().st_size for p in folder.glob("part-*")) if folder.is_dir() else 0
+    wanted, free = expected_bytes(population, kind) / shard.of - there, shutil.disk_usage(disk).free
+    if wanted > free:
+        raise DiskFullError(
+            f"{folder.parent}: {population.n:,} people as {kind} need about {wanted / 1e9:,.1f} GB more, "
+            f"{free / 1e9:,.1f} GB are free.",
+            hint="Take fewer people or another disk; Parquet is smaller, and shards can be written on several.",
+        )
+
+
+def write_parts(
+    population: Population,
+    parts: list[Part],
+    kind: PeopleFormat,
+    shard: Shard,
+    told: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write the parts of one shard that are not there yet, each whole or not at all; `told` as `write_population` says.
 
     Raises:
         InputError: a part of another population is in the way.
         StorageError: a part cannot be written.
     """
-    for number, part in enumerate(parts):
-        if number % shard.of == shard.index and part_digests(population, part, kind) is None:
+    own = parts[shard.index :: shard.of]
+    done, total = 0, sum(p.stop - p.start for p in own)
+    for part in own:
+        if part_digests(population, part, kind) is None:
             (_write_parquet if kind == "parquet" else _write_jsonl)(population, part)
+        done += part.stop - part.start
+        if told is not None:
+            told(done, total)
 
 
 def digest_parts(population: Population, parts: list[Part], kind: PeopleFormat) -> str | None:

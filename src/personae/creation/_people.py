@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from personae.core import InputError, Persona, SchemaError, StorageError, replace_file
-from personae.creation._documents import compose_yaml, read_text, shipped, yaml_error
+from personae.creation._documents import compose_yaml, parse_yaml, read_text, shipped, yaml_error
 
 if TYPE_CHECKING:
     from personae.creation._fitted import PopulationFit
     from personae.creation._parts import Part, PeopleFormat
     from personae.creation._population import Population
+    from personae.creation._recipe import Recipe
 
 FileKind = Literal["jsonl", "json", "yaml"]
 
@@ -86,11 +87,12 @@ def write_population(
     format: PeopleFormat = "jsonl",  # noqa: A002 - the word people use
     part: int | None = None,
     shards: tuple[int, int] = (0, 1),
+    told: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Write the people, `fit.json` and `recipe.yaml` into a folder. A run that was killed goes on where it stopped.
 
-    The recipe names n and seed as drawn; the fit counts the people as written and holds the digest of their content.
-    The same call writes the same bytes.
+    The recipe is there first and names n and seed as drawn, so that the folder says what is to go on in it; the fit
+    counts the people as written and holds the digest of their content. The same call writes the same bytes.
 
     Args:
         population: whom to write.
@@ -99,21 +101,28 @@ def write_population(
         part: people per part, a multiple of 1,024; parts are what a resumed run keeps.
         shards: (i, m): write every m-th part only, beginning with the i-th. The fit is written by the call that finds
             all parts there.
+        told: called after every part with the people of this shard that are there, and how many it has.
 
     Raises:
-        InputError: parts of another population are in the folder, a bad part size or shard.
+        InputError: the folder holds another population, a run or people of unknown origin; a bad part size or shard.
         StorageError: the folder or a file cannot be written.
+        DiskFullError: what is missing would not fit on the disk.
     """
-    from personae.creation._parts import Shard, digest_jsonl, plan_parts, write_parts
+    from personae.creation._parts import Shard, check_room, digest_jsonl, plan_parts, write_parts
 
     folder, shard = Path(out_dir), Shard(*shards)
     if format not in {"jsonl", "parquet"}:
         raise InputError(f"format {format!r}, expected 'jsonl' or 'parquet'.")
     whole = folder / "people.jsonl"
+    beside = folder / ("people" if format == "parquet" else "people.parts")
+    _check_owner(population, folder, format)
     if format == "jsonl" and (done := _finished(population, folder)) and done == digest_jsonl(whole):
         return folder
-    parts = plan_parts(population, folder / ("people" if format == "parquet" else "people.parts"), format, part)
-    write_parts(population, parts, format, shard)
+    check_room(population, beside, format, shard)
+    parts = plan_parts(population, beside, format, part)
+    if not (folder / "recipe.yaml").exists():
+        replace_file(folder / "recipe.yaml", [_as_drawn(population).to_yaml().encode()])
+    write_parts(population, parts, format, shard, told)
     try:
         _finish(population, folder, parts, format)
     except (FileNotFoundError, StorageError):
@@ -122,15 +131,47 @@ def write_population(
     return folder
 
 
+def _as_drawn(population: Population) -> Recipe:
+    return population.recipe.model_copy(update={"n": population.n, "seed": population.seed})
+
+
+def _check_owner(population: Population, folder: Path, kind: PeopleFormat) -> None:
+    """Refuse a folder whose people are others: they are not ours to write over.
+
+    Raises:
+        InputError: see above.
+    """
+    from personae.creation._recipe import Recipe
+
+    kept = folder / "recipe.yaml"
+    if (folder / "manifest.json").exists():
+        raise InputError(f"{folder} is the folder of a run.", hint="Write into another folder.")
+    if not kept.exists():
+        if kind == "jsonl" and (folder / "people.jsonl").exists():
+            raise InputError(
+                f"{folder / 'people.jsonl'} is there, and no recipe.yaml beside it says who these people are.",
+                hint="Write into another folder, or move the file away.",
+            )
+        return
+    text = read_text(kept)
+    if text == _as_drawn(population).to_yaml():
+        return
+    begun = Recipe.of(parse_yaml(text, str(kept)), where=str(kept), folder=folder)
+    if (begun.hash, begun.n, begun.seed) != (population.hash, population.n, population.seed):
+        raise InputError(
+            f"{folder} belongs to another population ({begun.name!r}, {begun.hash}, n {begun.n}, seed {begun.seed}; "
+            f"asked for: {population.hash}, n {population.n}, seed {population.seed}).",
+            hint="Write into another folder, or with the same recipe, n and seed.",
+        )
+
+
 def _finish(population: Population, folder: Path, parts: list[Part], kind: PeopleFormat) -> None:
-    """Once all parts are there: the recipe, the fit of the people as written, and for JSONL the one file."""
+    """Once all parts are there: the fit of the people as written, and for JSONL the one file."""
     from personae.creation._parts import digest_parts, merge_jsonl, part_codes, part_people
 
     digest = digest_parts(population, parts, kind)
     if digest is None:
         return
-    as_drawn = population.recipe.model_copy(update={"n": population.n, "seed": population.seed})
-    replace_file(folder / "recipe.yaml", [as_drawn.to_yaml().encode()])
     if kind == "jsonl":
         fit = population.fit(part_people(parts))
         merge_jsonl(parts, folder / "people.jsonl")
@@ -207,11 +248,21 @@ def _unique(records: Iterator[tuple[int, Any]], where: str) -> tuple[Persona, ..
     return tuple(out)
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in which no key stands twice: of two values one would be lost without a word."""
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return out
+
+
 def _jsonl(text: str, where: str) -> Iterator[tuple[int, Any]]:
     for line, row in enumerate(text.split("\n"), start=1):
         if row.strip():
             try:
-                yield line, json.loads(row)
+                yield line, json.loads(row, object_pairs_hook=_once)
             except (ValueError, RecursionError) as cause:
                 raise SchemaError(f"{where}:{line}: not valid JSON ({cause}).", hint="One object a line.") from cause
 
@@ -219,11 +270,13 @@ def _jsonl(text: str, where: str) -> Iterator[tuple[int, Any]]:
 def _json(text: str, where: str) -> Iterator[tuple[int, Any]]:
     """Elements of a JSON list (or of `people`), or the one object, each with its line."""
     try:
-        whole = json.loads(text)
+        whole = json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as cause:
         raise SchemaError(f"{where}:{cause.lineno}: not valid JSON ({cause.msg}).", hint="Nothing was read.") from cause
     except RecursionError as cause:
         raise SchemaError(f"{where}: nested too deeply to be read.", hint="Flatten it.") from cause
+    except ValueError as cause:  # a key twice, a number of thousands of digits
+        raise SchemaError(f"{where}: {cause}.", hint="Nothing was read.") from cause
     if isinstance(whole, dict) and isinstance(whole.get("people"), list):
         start = text.index("[", text.index('"people"'))
     elif isinstance(whole, list):

@@ -77,8 +77,8 @@ class Population(Sequence[Persona]):
         self.recipe: Final = _designed(loaded, rarity, strata)
         self.n: Final = self.recipe.n if n is None else n
         self.seed: Final = self.recipe.seed if seed is None else seed
-        if self.n < 1 or self.seed < 0:
-            raise RecipeError(f"n is {self.n!r} and seed is {self.seed!r}.", hint="n is at least 1, seed at least 0.")
+        if not 1 <= self.n <= 10**12 or self.seed < 0:
+            raise RecipeError(f"n is {self.n!r} and seed is {self.seed!r}.", hint="n is 1 to 10^12, seed at least 0.")
         self.hash: Final = self.recipe.hash
         root = self.recipe.root
         self._names = NameBook(self.recipe.names, self.seed, root)

@@ -366,7 +366,8 @@ def parse_document(model: Any, data: object, *, where: str, folder: Path | None 
         RecipeError: the document does not fit.
     """
     if not isinstance(data, Mapping):
-        raise RecipeError(f"{where}: got {type(data).__name__}, expected a mapping.", hint="See examples/recipes/.")
+        got = "it is empty" if data is None else f"got {type(data).__name__}"
+        raise RecipeError(f"{where}: {got}, expected a mapping.", hint="See examples/recipes/.")
     try:
         return model.model_validate(data, context={"folder": folder})
     except ValidationError as cause:

@@ -132,7 +132,7 @@ def depth_measurements(
         out.append(
             make.estimate(
                 "uniqueness.value_agreement", "Attributes shared with others that say the same",
-                mean_interval(value_agreement(people[:_PAIRS])), unit="share", direction="lower is better",
+                mean_interval(value_agreement(people[:_PAIRS])).within(0, 1), unit="share", direction="lower is better",
                 method="per person mean over the others, t over people (pairs share people: too narrow)",
             )
         )  # fmt: skip
@@ -142,7 +142,8 @@ def depth_measurements(
         if any(share > 0 for share in shares):
             out.append(
                 make.estimate(
-                    f"source.{kind}", f"Attribute values from a {kind}", mean_interval(shares), unit="share",
+                    f"source.{kind}", f"Attribute values from a {kind}", mean_interval(shares).within(0, 1),
+                    unit="share",
                     method="source of each attribute, t over people",
                 )
             )  # fmt: skip

@@ -72,7 +72,7 @@ def probe_measurements(probes: Iterable[ProbeRow], *, model: str, seed: int) -> 
         ("consistency.right", "Share of five ways of asking that get the persona's own fact", right, "share"),
     ):
         if values:
-            found = mean_interval([v for _, v in values], [w for w, _ in values])
+            found = mean_interval([v for _, v in values], [w for w, _ in values]).within(0, 1)
             out.append(
                 make.estimate(name, label, found, unit=unit, direction="higher is better",
                               method="mean over people, t interval by person")

@@ -71,6 +71,8 @@ class Bill:
         from personae.models._reference import KINDS
 
         kind = reference.partition(":")[0]
+        if kind == "none":
+            return cls(0.0, "No model was asked: nothing was paid.")
         if kind in KINDS.names() and KINDS.get(kind).local:
             return cls(0.0, "The model ran on this machine: nothing was paid by the token.")
         price = price_of(reference)

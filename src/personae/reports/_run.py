@@ -242,6 +242,12 @@ def _limits(reference: str, size: float | None) -> tuple[str, tuple[str, ...], t
             ),
             ("Anything at all about language models.", people),
         )
+    if reference == "none":
+        return (
+            "No model was asked: rules and tables made everything here.",
+            ("Whether rules, quotas and measures do what they say.",),
+            ("Anything at all about language models.", people),
+        )
     if size is None:
         return (
             f"The size of `{reference}` is not known, so nothing is assumed about it.",

@@ -27,6 +27,8 @@ from personae.runs._environment import Environment, without_secrets
 
 MANIFEST_FILE: Final = "manifest.json"
 MANIFEST_VERSION: Final = 1
+_BEFORE: Final = 20
+"""characters shown before long texts part"""
 DEFAULT_EXCLUDES: Final = ("concurrency", "out", "progress")
 
 RunState: TypeAlias = Literal["running", "completed", "failed", "interrupted"]
@@ -147,7 +149,7 @@ def check_same(manifest: Manifest, asked: Mapping[str, Any], wanted: Fingerprint
     differing = sorted(k for k in {*old, *new} if old.get(k, _ABSENT) != new.get(k, _ABSENT))
     if not differing:
         return
-    shown = [f"{name}: {_short(old.get(name, _ABSENT))} → {_short(new.get(name, _ABSENT))}" for name in differing[:8]]
+    shown = [f"{name}: {_apart(old.get(name, _ABSENT), new.get(name, _ABSENT))}" for name in differing[:8]]
     more = f" and {len(differing) - 8} more" if len(differing) > 8 else ""
     raise InputError(
         f"{path}: the folder holds another run; these fields differ: {'; '.join(shown)}{more}.",
@@ -206,6 +208,16 @@ def _flatten(value: Any, name: str, into: dict[str, Any]) -> None:
             _flatten(inner, f"{name}.{key}" if name else str(key), into)
     else:
         into[name] = value
+
+
+def _apart(old: object, new: object) -> str:
+    """Two values, long texts from where they part."""
+    if isinstance(old, str) and isinstance(new, str):
+        same = next((k for k, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+        start = same - _BEFORE
+        if start > _BEFORE:
+            old, new = f"…{old[start:]}", f"…{new[start:]}"
+    return f"{_short(old)} → {_short(new)}"
 
 
 def _short(value: object) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
 
 Alternative = Literal["two-sided", "greater", "less"]
 
@@ -53,6 +53,17 @@ class Estimate:
     clusters: int
     missing: int = 0
     reason: str | None = None
+
+    def within(self, low: float, high: float) -> Self:
+        """The same, its interval cut to what the number can be at all: a mean of shares lies between 0 and 1.
+
+        >>> Estimate(0.5, Interval(-5.9, 6.9, 0.95, "t"), 10, 2).within(0, 1).interval
+        Interval(low=0, high=1, level=0.95, method='t', reason=None)
+        """
+        if not self.interval.known:
+            return self
+        cut = replace(self.interval, low=max(low, self.interval.low), high=min(high, self.interval.high))
+        return replace(self, interval=cut)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,8 @@ class Finished:
     """reference of the model, as the user said it"""
     person: str | None = None
     """somebody who was drawn in this run: the name, or the number where the name is not theirs alone"""
+    talked: bool = True
+    """whether there are conversations"""
 
     def lines(self) -> list[str]:
         """The closing words: what was found, where it lies, what to try next."""
@@ -101,7 +103,10 @@ class Finished:
 
     def _next(self) -> list[list[str]]:
         folder = str(self.folder)
-        lines = [["personae", "run", "show", folder], ["personae", "export", folder, "--formats", "chat"]]
+        lines = [
+            ["personae", "run", "show", folder],
+            ["personae", "export", folder, "--formats", "chat" if self.talked else "jsonl"],
+        ]
         if self.person is not None:
             # A replay knows no new conversation, so a chat goes to the model that commands ask anyway.
             usual = self.model in {MODEL, "none"} or self.model.startswith("replay:")
@@ -242,6 +247,7 @@ async def run_study(order: Order, *, say: Say, note: Say) -> Finished:
             cpu_seconds=time.process_time() - cpu,
             model=order.model if study.asks(job.spec) else "none",
             person=_somebody(run),
+            talked=any(True for _ in run.rows(ConversationRow)),
         )
 
 

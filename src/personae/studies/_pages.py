@@ -148,10 +148,16 @@ def prompt_lookup(bench: Bench) -> Callable[[str | None], str | None]:
 
 
 def describe(m: Measurement) -> str:
-    """One measurement as a line; one that is not told from zero says so."""
+    """One measurement as a line; one that is not told from zero says so.
+
+    Signs are written where they say something: at differences, and where zero could lie inside.
+    """
     if m.value is None:
         return f"{m.label}: no value ({m.reason})"
-    span = f"[{m.interval.low:+.2f}, {m.interval.high:+.2f}]" if m.interval else f"(no interval: {m.reason})"
+    low, high = (m.interval.low, m.interval.high) if m.interval else (m.value, m.value)
+    form = "+.2f" if min(m.value, low) < 0 or "minus" in m.label or "difference" in m.unit else ".2f"
+    span = f"[{low:{form}}, {high:{form}}]" if m.interval else f"(no interval: {m.reason})"
     p = f", p = {m.p:.3f}" if m.p is not None else ""
-    null = "" if m.interval is None or not m.interval.low <= 0 <= m.interval.high else "  (not told from zero)"
-    return f"{m.label}: {m.value:+.2f} {span}{p}, n = {m.n}{null}"
+    # A share of nobody has an interval that begins at 0: that is what was counted, not an effect that was not found.
+    null = "  (not told from zero)" if m.interval and low <= 0 <= high and not low == m.value == 0 else ""
+    return f"{m.label}: {m.value:{form}} {span}{p}, n = {m.n}{null}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
@@ -138,16 +139,19 @@ class PersonaTaxonomy(Study):
                 *opening_sections(bench, self.card(), DESIGN),
                 results_section(list(measurements), section="numbers", title="Against labels, and probes"),
                 Section("kinds", "Kinds and findings", [
-                    _table(rows, "kinds", ("Mix", "People"), lambda r: r.verdict, "Kinds"),
+                    _table(rows, "kinds", ("Mix", "People"), lambda r: "+".join(sorted(r.verdict.split("+"))), "Kinds"),
                     _table(rows, "lint", ("Finding", "People"), lambda r: r.subject, "Findings per kind"),
                     _table(rows, "risk", ("Risk", "People"), lambda r: f"{r.subject}: {r.verdict}", "Risks"),
-                    _table(rows, "plan", ("Study", "People"), lambda r: f"{r.subject}: {r.verdict[:120]}", "Plans"),
+                    _table(rows, "plan", ("Study", "People"), lambda r: f"{r.subject}: {_SCORE.sub('', r.verdict)}",
+                           "Plans"),
                 ]),
                 *closing_sections(bench),
             ],
         )  # fmt: skip
 
 
+_SCORE: Final = re.compile(r" \d\.\d+")
+"""how sure the rules are of a kind: told for each person, left out where people are counted"""
 DESIGN: Final = """
 Each person is classified by the evidence their fields hold; a tie is a mix. What the kind needs is compared with what
 is there, rules look for missing consent, boundaries, weights and evidence, six risks are looked for, and each
