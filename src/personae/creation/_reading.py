@@ -143,7 +143,7 @@ class Reading(Frozen):
 
     def _texts(self, value: Any, names: tuple[Any, ...]) -> Iterable[Any]:
         """The texts (or numbers) at one path that are wanted."""
-        if isinstance(value, Mapping) and self.keys:
+        if self.keys and isinstance(value, Mapping):
             value = tuple(v for k, v in value.items() if self._asked(str(k)))
         for item in value if isinstance(value, (list, tuple)) else (value,):
             chosen = self._chosen(item, names) if self.take is not None or self.where or self.like else item

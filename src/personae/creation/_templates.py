@@ -27,11 +27,11 @@ _SLOT: Final = re.compile(
     r"|\b(?:TO"
     r"DO(?! lists?\b)|TBD|FIX"
     r"ME|INSERT_[A-Z_]{2,30})\b"
-    r"|(?:^|(?<=[.!?\n] ))Insert [\w ]{2,40} here\b"
+    r"|(?:^|(?<=[.!?\n] ))Insert [\w ]{2,40} here(?=[.:]|$)"
 )
 _SLOT_ANY_CASE: Final = re.compile(
     rf"\[(?:{_SLOT_WORDS}|fill in)\b[^\[\]\n]{{0,60}}\](?!\()"
-    rf"|\[[a-z]{{3,20}} (?:name|here)\](?!\()",
+    rf"|\[[a-z]{{3,20}} (?:name|here|\d)\](?!\()",
     re.IGNORECASE,
 )
 _FILLER: Final = re.compile(
