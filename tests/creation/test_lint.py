@@ -237,7 +237,6 @@ def test_facts_are_read_like_plain_values() -> None:
 # Fields of a person of 34, and the code of what is wrong with them (None: nothing is).
 TOLD_ELSEWHERE: list[tuple[dict[str, Any], str | None]] = [
     ({"description": "Has a 41-year-old daughter."}, "child_older_told"),
-    ({"description": "A neighbour has a 41-year-old daughter."}, None),
     ({"description": "Has been married for 30 years."}, "married_too_long"),
     ({"description": "Her parents have been married for 30 years."}, None),
     ({"attributes": {"years_of_experience": 30}}, "years_in_work"),
