@@ -236,6 +236,74 @@ def test_facts_are_read_like_plain_values() -> None:
     assert [f.code for f in lint(person)] == ["child_married"]
 
 
+# Fields of a person of 34, and the code of what is wrong with them (None: nothing is).
+TOLD_ELSEWHERE: list[tuple[dict[str, Any], str | None]] = [
+    ({"description": "Has a 41-year-old daughter."}, "child_older_told"),
+    ({"description": "Has been married for 30 years."}, "married_too_long"),
+    ({"description": "Her parents have been married for 30 years."}, None),
+    ({"attributes": {"years_of_experience": 30}}, "years_in_work"),
+    ({"attributes": {"years_of_experience": 12}}, None),
+    ({"attributes": {"generation": "Baby boomer"}}, "generation_age"),
+    ({"attributes": {"generation": "Millennial", "age_group": "25-34"}}, None),
+    ({"attributes": {"age_group": "65+"}}, "age_group_low"),
+    ({"attributes": {"age_group": "20s"}}, "age_group_decade"),
+    ({"attributes": {"birth_year": 1978}}, "birth_year_now"),
+    ({"attributes": {"birth_year": 1978}, "kind": "character"}, None),
+    ({"timeline": [{"when": "1969", "what": "left school"}]}, "event_before_birth_by_age"),
+    ({"timeline": [{"when": "1969", "what": "parents met"}]}, None),
+    ({"attributes": {"children": "none"}, "description": "Has three kids."}, "childless_told"),
+    ({"attributes": {"children": "none"}, "description": "Has three kids' bikes to repair."}, None),
+    ({"attributes": {"smoking": "never"}, "description": "Smokes a pack a day."}, "non_smoker_smokes"),
+    ({"attributes": {"smoking": "never"}, "description": "Smokes trout and sells it."}, None),
+    ({"attributes": {"traits": ["introverted", "outgoing"]}}, "opposite_outgoing"),
+    ({"attributes": {"traits": ["shy at first", "outgoing later"]}}, None),
+    ({"attributes": {"height": "1.78 m", "weight": "78"}}, None),
+    ({"attributes": {"height": "17 cm"}}, "height_possible"),
+    ({"social": {"occupation": "surgeon", "education": "high school"}}, "licensed_unschooled"),
+    ({"social": {"occupation": "tree surgeon", "education": "high school"}}, None),
+    ({"social": {"occupation": "surgeon", "education": "high school, then medical school"}}, None),
+    ({"social": {"income": "-$40,000 a year"}}, "income_negative"),
+    ({"social": {"household": "lives alone"}, "attributes": {"household_size": 4}}, "alone_size"),
+    ({"personal": {"big_five": {"openness": 140.0}}}, "trait_possible_o"),
+]
+
+
+@pytest.mark.parametrize(("fields", "code"), TOLD_ELSEWHERE)
+def test_what_is_told_in_several_places(fields: dict[str, Any], code: str | None) -> None:
+    body = {"names": {"full": "Bo Li"}, **fields, "social": {"age": 34, **fields.get("social", {})}}
+    assert [f.code for f in lint(body)] == ([] if code is None else [code])
+    assert list(lint_many([body, {"names": {"full": "Al"}}])) == [lint(body), ()]
+
+
+def test_a_record_without_a_name_is_not_called_by_another() -> None:
+    assert lint({"names": {"full": ""}, "description": "Mary Alberti is a careful organiser."}) == ()
+
+
+@pytest.mark.parametrize(
+    ("patient", "attributes", "code"),
+    [
+        (
+            {"medications": [{"name": "Omeprazole tablets"}], "allergies": ["omeprazole (rash)"]},
+            {},
+            "allergic_medicine",
+        ),
+        ({"medications": [{"name": "ampicillin"}], "allergies": ["penicillin"]}, {}, "allergic_penicillin"),
+        ({"medications": [{"name": "azithromycin"}], "allergies": ["penicillin"]}, {}, None),
+        ({"weight_kg": 70.0, "height_cm": 175.0}, {"bmi": "22.9 kg/m2"}, None),
+        ({"weight_kg": 70.0, "height_cm": 175.0}, {"bmi": 38}, "mass_index"),
+        ({"note": "BP 70/120 on arrival."}, {}, "pressure_order"),
+        ({"note": "Seen on 12/05."}, {"blood_pressure": "180/110"}, None),
+        ({"admitted": "2023-02-30"}, {}, "admitted_date"),
+        ({"admitted": "12 May 2023"}, {}, None),
+    ],
+)
+def test_measures_dates_and_allergies_of_patients(
+    patient: dict[str, Any], attributes: dict[str, Any], code: str | None
+) -> None:
+    body = {"names": {"full": "Bo Li"}, "social": {"age": 50}, "attributes": attributes, "ext": {"patient": patient}}
+    assert [f.code for f in lint(body)] == ([] if code is None else [code])
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -357,7 +425,8 @@ PIECES = [
     "Sure, here", "\nOkay! Let", "I hope this helps", "\u212a", "the loo\u212a", "Let me know if you want",
     "My programming allows", "I was trained on data", "I am Qwen", "Here is the JSON.", "m\u00fcller", "e\u0301",
     "\u201equoted\u201c \u2013", "A long sentence that stands here for the second time, word for word.",
-    "A LONG sentence that  stands here for the second time, word for word.",
+    "sed do eiusmod", "incididunt ut labore", "asdf asdf", "Blah blah blah", "Insert a hobby here.", "%NAME%", "[hobby 2]",
+    "### Response:", "A LONG sentence that  stands here for the second time, word for word.",
 ]  # fmt: skip
 
 
@@ -372,6 +441,19 @@ def test_quick_looks_change_no_finding(pieces: list[str]) -> None:
         patch.setattr(_templates, "_may_be_model_words", bool_true)
         expected = [slow(text), slow(text, own_words=True), slow(text, card=True)]
     assert [slow(text), slow(text, own_words=True), slow(text, card=True)] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("He will sed do eiusmod tempor.", "filler_text"), ("So incididunt ut labore it is.", "filler_text"),
+        ("She likes asdf asdf.", "filler_text"), ("Well, blah blah blah.", "filler_text"),
+        ("Insert a hobby here.", "unfilled_slot"), ("Ask %NAME% about it.", "unfilled_slot"),
+        ("He plays [hobby 2].", "unfilled_slot"), ("### Response: a nurse", "control_token"),
+    ],
+)  # fmt: skip
+def test_what_generators_leave_is_found_behind_the_quick_looks(text: str, kind: str) -> None:
+    assert [f.kind for f in _templates.template_findings(text)] == [kind]
 
 
 def bool_true(_: str) -> bool:

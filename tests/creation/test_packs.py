@@ -203,6 +203,23 @@ def test_readings() -> None:
     assert Reading(path="t", read="number").of("about $1,250.50 a year") == 1250.5
 
 
+def test_several_factors() -> None:
+    index = Compare(left="kg", op="==", right="bmi", times=("cm", "cm"), factor=0.0001, tolerance=1)
+    assert index.fields == ("kg", "bmi", "cm", "cm")
+    assert index.holds(70, 22.9, 175, 175)
+    assert index.fails(70, 38, 175, 175)
+    assert not index.holds(70, 22.9, 175, None)
+    assert not index.fails(70, 22.9, 175, None)
+
+
+def test_a_default_stands_in_for_a_missing_value_in_columns_too() -> None:
+    one = pack(fields={"b": {"path": ["attributes.b"], "default": "plain"}, "a": "social.age"},
+               rules=[{"code": "r", "when": {"b": "plain"}, "require": {"a": {"max": 9}}}])  # fmt: skip
+    rows = {"social.age": [10, 10, 3], "attributes.b": [None, "odd", None]}
+    assert one.masks(rows)["r"].tolist() == [True, False, False]
+    assert [v.code for v in one.check({"a": 10})] == ["r"]
+
+
 def test_a_pack_is_checked_when_it_is_read() -> None:
     with pytest.raises(UnknownKeyError, match="unknown field 'c'"):
         pack(rules=[{"code": "r", "forbid": {"c": "x"}}])

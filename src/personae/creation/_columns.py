@@ -66,12 +66,7 @@ class Column:
     @staticmethod
     def together(columns: Sequence[Column], read: Callable[..., Any]) -> Column:
         """Another column, read from several: once for each combination of values that occurs."""
-        codes = columns[0].codes + 1
-        for column in columns[1:]:
-            _, codes = np.unique(codes * (len(column.values) + 1) + column.codes + 1, return_inverse=True)
-        _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
-        rows = ([None if c.codes[row] < 0 else c.values[c.codes[row]] for c in columns] for row in first.tolist())
-        return _plain([read(*row) for row in rows]).take(inverse.astype(np.int64))
+        return Combinations.of(columns).map(read)
 
     def take(self, codes: Codes) -> Column:
         """Rows of this column in the order of `codes`; -1 stays missing."""
@@ -92,6 +87,29 @@ class Column:
         out = np.zeros(len(self), dtype=np.bool_)
         out[known] = judged[inverse]
         return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Combinations:
+    """The combinations of values that occur in some columns, and which one stands in each row."""
+
+    rows: list[list[Any]]
+    codes: Codes
+
+    @classmethod
+    def of(cls, columns: Sequence[Column]) -> Combinations:
+        """From columns of one length; None is a missing value."""
+        codes = columns[0].codes + 1
+        for column in columns[1:]:
+            if column.values:
+                _, codes = np.unique(codes * (len(column.values) + 1) + column.codes + 1, return_inverse=True)
+        _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+        rows = [[None if c.codes[row] < 0 else c.values[c.codes[row]] for c in columns] for row in first.tolist()]
+        return cls(rows, inverse.astype(np.int64))
+
+    def map(self, read: Callable[..., Any]) -> Column:
+        """A column, read once from each combination."""
+        return _plain([read(*row) for row in self.rows]).take(self.codes)
 
 
 def _plain(column: Sequence[Any]) -> Column:

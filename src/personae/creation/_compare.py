@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -38,7 +39,7 @@ class Compare(Frozen):
         right: another field.
         value: a number (or a word) in place of `right`.
         factor: what the right side is multiplied by.
-        times: another field that the right side is multiplied by.
+        times: another field, or several, that the right side is multiplied by.
         offset: added to the right side (days, for dates).
         tolerance: by how much it may be missed (days, for dates).
         table: what a word of `right` stands for, as a number or `[lowest, highest]`; of `left` with `table_of: left`.
@@ -50,7 +51,7 @@ class Compare(Frozen):
     right: str | None = None
     value: float | str | None = None
     factor: float = 1.0
-    times: str | None = None
+    times: str | tuple[str, ...] | None = None
     offset: float = 0.0
     tolerance: float = Field(default=0.0, ge=0)
     table: dict[str, tuple[float, float]] | None = None
@@ -81,7 +82,11 @@ class Compare(Frozen):
     @cached_property
     def fields(self) -> tuple[str, ...]:
         """The fields it needs."""
-        return tuple(name for name in (self.left, self.right, self.times) if name is not None)
+        return tuple(name for name in (self.left, self.right, *self._factors) if name is not None)
+
+    @property
+    def _factors(self) -> tuple[str, ...]:
+        return (self.times,) if isinstance(self.times, str) else self.times or ()
 
     def holds(self, *values: object) -> bool:
         """Whether it surely holds, for every element of a list. Values are those of `fields`."""
@@ -101,20 +106,20 @@ class Compare(Frozen):
     def _verdicts(self, values: tuple[object, ...]) -> list[bool | None]:
         rest = list(values[1:])
         right = self.value if self.right is None else rest.pop(0)
-        times = rest.pop(0) if self.times is not None else 1.0
-        return [self._verdict(a, b, times) for a in _items(values[0]) for b in _items(right)]
+        return [self._verdict(a, b, rest) for a in _items(values[0]) for b in _items(right)]
 
-    def _verdict(self, left: object, right: object, times: object) -> bool | None:
+    def _verdict(self, left: object, right: object, factors: list[object]) -> bool | None:
         if self.kind == "word":
             if self.op == "shares":
                 return _share(_fold(left), _fold(right))
             return (_fold(left) == _fold(right)) == (self.op == "==")
         one = self._range(left, mapped=self.table_of == "left")
         two = self._range(right, mapped=self.table_of == "right")
-        by = _number(times)
-        if one is None or two is None or by is None:
+        numbers = [_number(value) for value in factors]
+        if one is None or two is None or None in numbers:
             return None
-        ends = sorted(end * self.factor * by[0] + self.offset for end in two)
+        by = math.prod(n[0] for n in numbers if n is not None) * self.factor
+        ends = sorted(end * by + self.offset for end in two)
         two = (ends[0], ends[1])
         op = self.op
         if op in _MIRROR:

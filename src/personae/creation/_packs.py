@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from personae.core import Fact, Frozen, Persona, RecipeError
-from personae.creation._columns import Column
+from personae.creation._columns import Column, Combinations
 from personae.creation._documents import parse_yaml, require_known, shipped_names
 from personae.creation._load import load_text
 from personae.creation._locales import extended
@@ -215,7 +215,9 @@ class RulePack(Frozen):
             elif isinstance(source, str):
                 out[name] = known.get(source)
             else:
-                out[name] = source.of(*(known.get(self._base(path, known)) for path in source.paths))
+                out[name] = source.of(
+                    *[known[p] if p in known else known.get(self._base(p, known)) for p in source.paths]
+                )
         return out
 
     @cached_property
@@ -246,6 +248,7 @@ class RulePack(Frozen):
                 f"pack {self.name!r}: columns of {lengths or 'no'} rows.", hint="Give columns of one length."
             )
         missing = Column.missing(lengths[0])
+        met: dict[tuple[str, ...], Combinations] = {}
         out: dict[str, Column] = {}
         for name, source in self.fields.items():
             if name in own:
@@ -253,8 +256,7 @@ class RulePack(Frozen):
             elif isinstance(source, str):
                 out[name] = own.get(source, missing)
             else:
-                bases = [own.get(self._base(path, own), missing) for path in source.paths]
-                out[name] = bases[0].map(source.of) if len(bases) == 1 else Column.together(bases, source.of)
+                out[name] = source.column([own.get(self._base(path, own), missing) for path in source.paths], met)
         return out
 
     def masks(self, columns: Mapping[str, Any]) -> dict[str, NDArray[np.bool_]]:

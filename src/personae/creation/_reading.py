@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from personae.core import Frozen
+from personae.creation._columns import Column, Combinations
 from personae.creation._match import may_say, phrases, says
 from personae.creation._patterns import safe_pattern
 
@@ -29,6 +30,7 @@ _NUMBER: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{3}){1,4}(?:\.[0-9]{1,6})?|[0-9
 _LISTS: Final = ("path", "own", "keys", "only", "unless", "patterns", "term", "scale")
 LONGEST_READ: Final = 20_000
 """Most characters of one text that are read."""
+_MOST_KEYS: Final = 4096
 OWN: Final = "@"
 """What stands for the own name in a text that is read."""
 
@@ -99,6 +101,11 @@ class Reading(Frozen):
 
     def of(self, *values: Any) -> Any:
         """What the field holds, from the values at `paths`; None when there is nothing to read."""
+        for value in values[: len(self.path)]:
+            if value is not None:
+                break
+        else:
+            return self.default
         found = self._read(values)
         return self.default if found is None else found
 
@@ -106,6 +113,17 @@ class Reading(Frozen):
     def _all_texts(self) -> bool:
         """Whether every text at its paths is wanted as it stands."""
         return not (self.own or self.keys or self.where or self.like or self.take or self.only or self.unless)
+
+    def column(self, bases: Sequence[Column], met: dict[tuple[str, ...], Combinations]) -> Column:
+        """`of` for every row of columns of the values at `paths`; `met` keeps combinations for readings alike."""
+        if self.default is None:
+            if not any(base.values for base in bases[: len(self.path)]):
+                return Column.missing(len(bases[0]))
+            if len(bases) == 1:
+                return bases[0].map(self.of)
+        if self.paths not in met:
+            met[self.paths] = Combinations.of(bases)
+        return met[self.paths].map(self.of)
 
     def _read(self, values: tuple[Any, ...]) -> Any:
         if self.read == "level" and len(values) == 1 and isinstance(values[0], str) and self._all_texts:
@@ -132,13 +150,26 @@ class Reading(Frozen):
 
     def _texts(self, value: Any, names: tuple[Any, ...]) -> Iterable[Any]:
         """The texts (or numbers) at one path that are wanted."""
-        if isinstance(value, Mapping) and self.keys:
-            value = tuple(v for k, v in value.items() if says(re.sub(r"[._]+", " ", str(k)), self.keys))
+        if self.keys and isinstance(value, Mapping):
+            value = tuple(v for k, v in value.items() if self._asked(str(k)))
         for item in value if isinstance(value, (list, tuple)) else (value,):
             chosen = self._chosen(item, names) if self.take is not None or self.where or self.like else item
             for text in chosen if isinstance(chosen, (list, tuple)) else (chosen,):
                 if text is not None and self._wanted(text):
                     yield text
+
+    @cached_property
+    def _known_keys(self) -> dict[str, bool]:
+        return {}
+
+    def _asked(self, key: str) -> bool:
+        """Whether a key of a mapping says one of `keys`; keys come again in every person, so the answer is kept."""
+        known = self._known_keys
+        if key not in known:
+            if len(known) >= _MOST_KEYS:
+                known.clear()
+            known[key] = says(re.sub(r"[._]+", " ", key), self.keys)
+        return known[key]
 
     def _chosen(self, record: Any, names: tuple[Any, ...]) -> Any:
         if not isinstance(record, Mapping):
@@ -162,8 +193,8 @@ class Reading(Frozen):
     @staticmethod
     def _named(text: str, names: Iterable[Any]) -> str:
         """The text with the own name, whole or in parts, written as `@`."""
-        known = [str(n) for n in names if n]
-        return _own(tuple(known)).sub(OWN, text) if known else text
+        known = tuple(str(n) for n in names if n)
+        return _named(text, known) if known else text
 
     def _first(self, text: str) -> float | str | None:
         if self.read == "level":
@@ -211,6 +242,12 @@ class Reading(Frozen):
             if found is not None and found.start() - term.end() <= self.within:
                 return _spelt(found[0], self.scale)
         return None
+
+
+@lru_cache(maxsize=8192)
+def _named(text: str, names: tuple[str, ...]) -> str:
+    """A text with the own name as `@`: many readings of one person begin with it."""
+    return _own(names).sub(OWN, text)
 
 
 @lru_cache(maxsize=4096)

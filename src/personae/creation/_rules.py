@@ -169,8 +169,9 @@ class Rule(Frozen):
 
     def violated(self, fields: Mapping[str, object]) -> bool:
         """Whether one combination of values breaks the rule."""
-        if any(fields.get(name) is None for name in self._needed):
-            return False
+        for name in self._needed:
+            if fields.get(name) is None:
+                return False
         if not all(match.holds(fields[name]) for name, match in self.when.items()):
             return False
         if not all(c.holds(*(fields[n] for n in c.fields)) for c in self.when_compare):
@@ -199,6 +200,8 @@ class Rule(Frozen):
         out = np.ones(rows, dtype=np.bool_)
         for name in self._needed:
             out &= own[name].known
+        if not out.any():
+            return out
         for name, match in self.when.items():
             out &= own[name].holds(match)
         for c in self.when_compare:

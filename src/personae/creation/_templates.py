@@ -21,46 +21,52 @@ _SLOT: Final = re.compile(
     rf"|\[(?:(?:{_SLOT_WORDS})\b[^\[\]\n]{{0,60}}|[A-Z][A-Z_ ]{{2,40}})\](?!\()"  # [insert hobby], [NAME]
     rf"|<(?:(?i:{_SLOT_WORDS})\b[^<>\n]{{0,60}}|[A-Z][A-Z_ ]{{2,40}})>"  # <name>, <INSERT JOB>
     r"|%\([A-Za-z_]\w{0,40}\)[sdf]"  # %(name)s
+    r"|(?<![\w%])%[A-Z][A-Z_]{2,30}%"  # %NAME%
     r"|(?<![A-Za-z0-9_])_{3,}(?![A-Za-z0-9_])"
     r"|(?<![A-Za-z0-9])X{3,}(?![A-Za-z0-9])"
     r"|\b(?:TO"
-    r"DO|TBD|FIX"
+    r"DO(?! lists?\b)|TBD|FIX"
     r"ME|INSERT_[A-Z_]{2,30})\b"
+    r"|(?:^|(?<=[.!?\n] ))Insert [\w ]{2,40} here(?=[.:]|$)"
 )
 _SLOT_ANY_CASE: Final = re.compile(
     rf"\[(?:{_SLOT_WORDS}|fill in)\b[^\[\]\n]{{0,60}}\](?!\()"
-    rf"|\[[a-z]{{3,20}} (?:name|here)\](?!\()",
+    rf"|\[[a-z]{{3,20}} (?:name|here|\d)\](?!\()",
     re.IGNORECASE,
 )
 _MACRO: Final = re.compile(r"\{\{(?:user|char|original)\}\}|<(?:user|bot|char)>", re.IGNORECASE)
 """What a front end fills in when a character card is used (card specification, version 2; case does not matter)."""
 _FILLER: Final = re.compile(
-    r"lorem ipsum|\bdolor sit amet\b|\bconsectetur adipisc|\bsed ut perspiciatis\b|\but enim ad minim\b"
+    r"\blorem ipsum\b(?! (?:in|on|for|to|as|and|is|text)\b)|(?<!ipsum quia )\bdolor sit amet\b"
+    r"|\bconsectetur adipisc|\bsed ut perspiciatis\b|\but enim ad minim\b"
     r"|\bduis aute irure\b|\bexcepteur sint occaecat\b|\bquis nostrud exercitation\b|\bnemo enim ipsam\b"
-    r"|\bat vero eos et accusamus\b|\bneque porro quisquam\b|\b(?:placeholder|sample|dummy|filler) text\b",
+    r"|\bat vero eos et accusamus\b|\bneque porro quisquam\b|\b(?:placeholder|sample|dummy|filler) text\b"
+    r"|\bsed do eiusmod\b|\bincididunt ut labore\b|\b(?:asdf ?){2,9}\b|\bblah blah blah\b",
     re.IGNORECASE,
 )
+_SCAFFOLD: Final = re.compile(r"#{2,3} ?(?:Response|Instruction|Input|Human|Assistant|User|System) ?:")
+"""Headings of prompts for models without control tokens."""
 _ASSISTANT: Final = re.compile(
     r"(?:^|\n)\s{0,9}(?:sure|certainly|of course|absolutely|okay|great)[!,.:]{1,2} ?(?:here|below|i|let|this)\b"
     r"|\b(?:here|below)(?:['’]s| is| are) (?:the|a|an|your|my|some|one possible|the requested)"
     r" (?:[a-z-]{1,20} ){0,3}(?:(?:persona|profile|json|description|paragraph|character|text|output|response|bio"
     r"|biography|example|rewritten version|revised version|list) ?){1,2}\b"
     r"(?: (?:you (?:asked|requested)|for you|for|as requested|below)|\s{0,3}[:.])"
-    r"|\bi hope (?:this|that|it) helps\b|\blet me know if you(?:['’]d like| need| want| have)\b"
+    r"|\bi hope (?:this|that|it) helps\b|\blet me know if you(?:['’]d like| would like| need| want| have)\b"
     r"|\bfeel free to (?:ask|adjust|modify|let me know)\b|\bas (?:per your request|requested by the user)\b"
     r"|\bas an? (?:ai|artificial intelligence|(?:large )?language model|llm|chatbot)\b"
     r"(?! (?:engineer|researcher|scientist|developer|specialist|expert|consultant|lawyer|ethicist|teacher|student"
     r"|manager|company|startup))"
-    r"|\bsorry,? (?:but )?i (?:cannot|can['’]t|am unable to|am not able to|won['’]t) [a-z]{2,20}"
+    r"|\bsorry,? (?:but )?i (?:cannot|can['’]t|am unable to|am not able to|won['’]t) (?!help it\b)[a-z]{2,20}"
     r"|\bi (?:cannot|can['’]t|am unable to|won['’]t) (?:help|assist|comply|fulfil+) with (?:that|this)\b",
     re.IGNORECASE,
 )
 _FILLER_MARKS: Final = (
     "lorem ipsum", "dolor sit", "consectetur", "perspiciatis", "ad minim", "duis aute", "excepteur", "quis nostrud",
-    "nemo enim", "at vero", "neque porro", " text",
+    "nemo enim", "at vero", "neque porro", " text", "eiusmod", "incididunt", "asdf", "blah blah",
 )  # fmt: skip
 """One of these stands in everything that `_FILLER` finds."""
-_SLOT_MARK: Final = re.compile(r"[{\[<%]|___|X{3}|TBD|INSERT_|TO" r"DO|FIX" r"ME")
+_SLOT_MARK: Final = re.compile(r"[{\[<%]|___|X{3}|TBD|INSERT_|Insert |TO" r"DO|FIX" r"ME")
 """One of these stands in every slot."""
 _HINTS: Final = (
     r"ai|a\.i\.|artificial|assist|anthropic|alibaba|algorithm|apolog|able|appropriate|absolutely",
@@ -123,7 +129,8 @@ def template_findings(text: str, *, own_words: bool = False, card: bool = False)
     filler = _FILLER.search(text) if _may_hold_filler(text) else None
     if filler is not None:
         out.append(TemplateFinding("filler_text", filler[0]))
-    out += [TemplateFinding("control_token", span.text) for span in control_tokens(plain)[:1]]
+    tokens = [span.text for span in control_tokens(plain)[:1]] or [found[0] for found in _SCAFFOLD.finditer(plain)][:1]
+    out += [TemplateFinding("control_token", words) for words in tokens]
     said = None if own_words else _model_words(text)
     if said is not None:
         out.append(TemplateFinding("model_words", said))
