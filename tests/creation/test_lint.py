@@ -425,8 +425,8 @@ PIECES = [
     "Sure, here", "\nOkay! Let", "I hope this helps", "\u212a", "the loo\u212a", "Let me know if you want",
     "My programming allows", "I was trained on data", "I am Qwen", "Here is the JSON.", "m\u00fcller", "e\u0301",
     "\u201equoted\u201c \u2013", "A long sentence that stands here for the second time, word for word.",
-    "sed do eiusmod", "incididunt ut labore", "asdf asdf", "Blah blah blah", "Insert a hobby here.", "%NAME%", "[hobby 2]",
-    "### Response:", "A LONG sentence that  stands here for the second time, word for word.",
+    "sed do eiusmod", "incididunt ut labore", "asdf asdf", "Blah blah blah", "Insert a hobby here.", "%NAME%",
+    "[hobby 2]", "### Response:", "A LONG sentence that  stands here for the second time, word for word.",
 ]  # fmt: skip
 
 
