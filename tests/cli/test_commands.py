@@ -41,6 +41,9 @@ COMMANDS = (
     ("population", "compare"),
     ("lint",),
     ("import",),
+    ("forms", "make"),
+    ("forms", "read"),
+    ("forms", "profile"),
 )
 
 

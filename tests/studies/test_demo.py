@@ -59,7 +59,7 @@ def test_planted_traits_are_found_and_follow_the_traits_not_the_demographics(dem
     control = found["trait_recovery.twin_original"]
     assert control.control
     assert control.interval.low < 0.5 < found["trait_recovery.swap"].interval.low
-    assert "Traits recovered from people as themselves: +0.9" in "\n".join(demo.run.headline)
+    assert "Traits recovered from people as themselves: 0.9" in "\n".join(demo.run.headline)
 
 
 def test_a_null_world_shows_nothing_and_says_so(start, answer_with, tmp_path: Path) -> None:
