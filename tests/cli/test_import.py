@@ -52,9 +52,23 @@ def test_import_goes_on_after_the_fix(personae, tmp_path: Path) -> None:
     said = personae("import", str(file), "--out", str(out), "--resume", "--json")
     assert (said.data["people"], said.data["resumed"]) == (40, 25)
     assert [p.get("description") for p in load_people(out)] == [json.loads(x)["persona"] for x in lines]
-    said = personae("import", str(file), "--out", str(out), "--resume")
+    said = personae("import", str(file), "--out", str(out), "--resume", "--force")
     assert said.code == 2
     assert "nothing is kept there" in said.err
+
+
+def test_people_that_are_there_are_not_written_over(personae, tmp_path: Path) -> None:
+    file, out = tmp_path / "a.jsonl", tmp_path / "p.jsonl"
+    file.write_text('{"persona": "x"}\n', "utf-8")
+    out.write_text("mine\n", "utf-8")
+    said = personae("import", str(file), "--out", str(out))
+    assert said.code == 2
+    assert "is there already" in said.err
+    assert "--force" in said.err
+    assert out.read_text("utf-8") == "mine\n"
+    assert personae("import", str(file), "--out", str(out), "--dry-run").code == 0
+    assert personae("import", str(file), "--out", str(out), "--force").code == 0
+    assert len(load_people(out)) == 1
 
 
 def test_import_begins_anew_when_the_file_changed(personae, tmp_path: Path) -> None:

@@ -209,9 +209,13 @@ def test_leaves_name_every_value_once():
             "attributes": {"x.y": 2},
             "knowledge": {"skills": {"chess": "fair"}},
             "description": "d",
+            "ext": {"source": {"format": "cards", "body": {"shoe": {"size": 44}}}},
         }
     )
     leaves = dict(person.leaves())
+    assert dict(person.leaves(ext=True)) == leaves | {
+        "ext.source.format": "cards", "ext.source.body.shoe.size": 44,
+    }  # fmt: skip
     assert leaves["names.full"] == "A"
     assert leaves["style.register"] == "plain"
     assert leaves["relations.0.name"] == "B"

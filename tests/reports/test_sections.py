@@ -1,8 +1,9 @@
+import json
 import random
 
 import pytest
 
-from personae.core import FailureRow, InputError, ResponseRow, Span
+from personae.core import FailureRow, Frozen, InputError, Persona, ResponseRow, Span, extensions
 from personae.models import Usage
 from personae.reports import (
     BarChart,
@@ -29,6 +30,11 @@ from personae.reports import (
     results_section,
     status_counts,
 )
+
+
+class Letters(Frozen):
+    own: str
+    many: dict[str, int]
 
 
 def of(section, kind):
@@ -78,6 +84,19 @@ def test_a_large_population_is_drawn_the_same_as_a_small_one(people) -> None:
     rows = [people()[0].model_copy(update={"persona_id": f"p-{k}", "k": k}) for k in range(500)]
     drawn = [f.title for f in of(people_section(rows, [], seed=1, show=1), Fold)]
     assert [f.title for f in of(people_section(rows[::-1], [], seed=1, show=1), Fold)] == drawn
+
+
+def test_domain_fields_of_a_person_are_shown_and_counted_where_they_are_many(people) -> None:
+    row = people()[0]
+    extensions.add("test_letters", Letters)
+    ext = {"test_letters": {"own": "Dear all.", "many": {f"k{k}": k for k in range(70)}}, "source": {"format": "x"}}
+    body = Persona.parse({"names": {"full": "A"}, "ext": ext}).dump()
+    section = people_section([row.model_copy(update={"body": json.dumps(body)})], [], seed=1, show=1)
+    (table,) = of(section, DataTable)
+    told = dict(table.rows)
+    assert told["ext.test_letters.own"] == "Dear all."
+    assert told["ext"] == "and 11 more"
+    assert "ext.source.format" not in told
 
 
 def test_fit_is_shown_against_the_margins(people, fits) -> None:

@@ -42,17 +42,21 @@ def import_(
             "when the rows before have changed.",
         ),
     ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over the file named by --out.")] = False,
     dry_run: DryRun = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Read people of another tool's file, and write them as ours. What was read is kept till the end is reached."""
+    from personae.core import InputError
     from personae.formats import import_file
 
     reply = Reply(as_json=as_json)
     if dry_run:
         _counted(reply, file, format, mapping, report=rejected is not None)
         return
+    if out.is_file() and not force:
+        raise InputError(f"{out}: is there already.", hint="Name another file with --out, or write over it with --force.")
     done = import_file(file, out, format, mapping, rejected=rejected, resume=resume)
     reply.line(f"{file}: {done.format} ({done.reason})")
     if done.anew:

@@ -368,8 +368,12 @@ class Persona(Frozen):
             vars(self)["id"] = content_id("p", {k: v for k, v in body.items() if k != "provenance"})
         return {"id": self.id, "schema_version": self.schema_version, "synthetic": self.synthetic, **body}
 
-    def leaves(self) -> Iterator[tuple[str, Any]]:
-        """Every leaf that is set, as (dotted path, value or Fact); `attributes` appear under their own paths."""
+    def leaves(self, *, ext: bool = False) -> Iterator[tuple[str, Any]]:
+        """Every leaf that is set, as (dotted path, value or Fact); `attributes` appear under their own paths.
+
+        Args:
+            ext: with the domain data of `ext`, which stands in no prompt.
+        """
         for section in ("names", "social", "personal", "context", "style", "knowledge", "policy"):
             yield from _walk(section, getattr(self, section))
         for section in ("relations", "goals", "beliefs", "timeline"):
@@ -378,6 +382,8 @@ class Persona(Frozen):
             yield "description", self.description
         for path, leaf in self.attributes.items():
             yield f"attributes.{path}", leaf
+        if ext:
+            yield from _walk("ext", self.ext)
 
     def get(self, path: str, default: Any = None) -> Any:
         """Plain value at a dotted path (`social.age`, `personal.big_five.openness`, `attributes.food.breakfast`)."""

@@ -21,6 +21,8 @@ _ANSWER: Final = (
 )  # fmt: skip
 _LONG_MARGIN: Final = 14
 """cells of a margin shown open"""
+_EXT_SHOWN: Final = 60
+"""domain fields shown of a person"""
 
 
 def people_section(
@@ -141,6 +143,11 @@ def margin_charts(fits: Sequence[FitRow]) -> list[Block]:
 def _person(row: PersonaRow) -> Fold:
     persona = Persona.parse(row.body, where=f"person {row.persona_id}")
     leaves = [(path, leaf_text(leaf)) for path, leaf in persona.leaves()]
+    found = ((path, leaf) for path, leaf in persona.leaves(ext=True) if path.startswith("ext."))
+    domain = [(path, leaf_text(leaf)) for path, leaf in found if not path.startswith("ext.source.")]
+    leaves += domain[:_EXT_SHOWN]
+    if len(domain) > _EXT_SHOWN:
+        leaves.append(("ext", f"and {len(domain) - _EXT_SHOWN:,} more"))
     return Fold(
         f"{persona.name} ({row.role}, person {row.k})",
         [
