@@ -235,3 +235,16 @@ def test_the_command_lints_german_students(tmp_path: Path) -> None:
     assert told.exit_code == 2
     found = json.loads(told.stdout)["data"]["findings"]
     assert {(f["line"], f["code"], f["pack"]) for f in found} == {(5, "R12_not_diagnostic", "student.de")}
+
+
+def test_auto_takes_the_language_of_the_record() -> None:
+    (german,), (english,) = (clean_people("student", 1, seed=2, locale=locale) for locale in ("de", "en"))
+    assert lint(german) == lint(english) == ()
+    rng = np.random.default_rng(3)
+    wrong = corrupt(german, "level_against_text", rng, locale="de")
+    (found,) = {f.pack for f in lint(wrong)}
+    assert found == "student.de"
+    assert list(lint_many([wrong, english, {"ext": {"student": {"academic_level": "good"}}}])) == [
+        lint(wrong), (), lint({"ext": {"student": {"academic_level": "good"}}}),
+    ]  # fmt: skip
+    assert {f.pack for f in lint({"ext": {"student": {"academic_level": "good"}}})} == {None, "student"}

@@ -66,7 +66,8 @@ def lint(persona: Given, packs: Packs = "auto") -> tuple[Finding, ...]:
 
     Args:
         persona: a person, or the mapping that a file holds; it need not fit the schema.
-        packs: packs, or names or paths of packs; `auto`: every shipped English pack that is meant for this person.
+        packs: packs, or names or paths of packs; `auto`: every shipped pack that is meant for this person; of
+            one that is there in several languages the one whose vocabulary the record uses most.
 
     Returns:
         Findings: first of the schema and of texts, then of the packs in their order.
@@ -134,7 +135,18 @@ def _chosen(packs: Packs) -> tuple[RulePack, ...]:
 
 @lru_cache(maxsize=1)
 def _shipped() -> tuple[RulePack, ...]:
-    return tuple(pack for name in pack_names() if (pack := load_pack(name)).locale == "en")
+    """Every shipped pack, each base before its other languages."""
+    return tuple(load_pack(name) for name in sorted(pack_names(), key=lambda name: (name.count("."), name)))
+
+
+@lru_cache(maxsize=1)
+def _languages() -> Mapping[str, tuple[tuple[str, frozenset[str]], ...]]:
+    """Of every pack that is there in several languages: their names and the words of their vocabularies."""
+    families: dict[str, list[tuple[str, frozenset[str]]]] = {}
+    for pack in _shipped():
+        words = frozenset(word for scale in pack.vocab.values() for word in scale.words)
+        families.setdefault(pack.name.partition(".")[0], []).append((pack.name, words))
+    return {name: tuple(found) for found in families.values() if len(found) > 1 for name, _ in found}
 
 
 def _body(given: Any) -> Mapping[str, Any]:
@@ -143,7 +155,14 @@ def _body(given: Any) -> Mapping[str, Any]:
 
 
 def _meant(pack: RulePack, body: Mapping[str, Any]) -> bool:
-    return not pack.applies or any(at_path(body, path) is not None for path in pack.applies)
+    parts = {path: part for path in pack.applies if (part := at_path(body, path)) is not None}
+    if pack.applies and not parts:
+        return False
+    languages = _languages().get(pack.name)
+    if languages is None:
+        return True
+    told = [text for _, text in _leaves(parts)]
+    return pack.name == max(languages, key=lambda one: sum(word in one[1] for word in told))[0]
 
 
 def _broken(pack: RulePack, body: Mapping[str, Any]) -> list[Finding]:
