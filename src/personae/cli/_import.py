@@ -57,7 +57,7 @@ def import_(
         return
     if out.is_file() and not force:
         raise InputError(
-            f"{out}: is there already.", hint="Name another file with --out, or write over it with --force."
+            f"{out}: is there already.", hint="Name another file with --out, or give --force."
         )
     done = import_file(file, out, format, mapping, rejected=rejected, resume=resume)
     reply.line(f"{file}: {done.format} ({done.reason})")

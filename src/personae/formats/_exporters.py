@@ -137,7 +137,7 @@ def _default_format(path: Path) -> str:
     names: dict[Form | None, str] = {"jsonl": "personae", "json": "personae", "yaml": "personae", "csv": "csv",
                                      "parquet": "parquet", "png": "character_card"}  # fmt: skip
     if form not in names:
-        raise InputError(f"{path}: which format?", hint=f"Name one as format (--format): {', '.join(exporters())}.")
+        raise InputError(f"{path}: which format?", hint=f"Name one (--format): {', '.join(exporters())}.")
     return names[form]
 
 

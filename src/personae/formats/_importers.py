@@ -61,13 +61,13 @@ def _sniff(file: Path) -> Sniffed:
     if not guesses:
         raise InputError(
             f"{file}: no known format of people fits ({head.form}).",
-            hint=f"Name one as format (--format): {', '.join(IMPORTERS)}; tables of your own need a mapping (--mapping).",
+            hint=f"Name one (--format): {', '.join(IMPORTERS)}; tables of your own need a mapping (--mapping).",
         )
     best = max(g.sure for g in guesses.values())
     fitting = {name: g for name, g in guesses.items() if g.sure == best}
     if len(fitting) > 1:
         told = "; ".join(f"{name} ({g.reason})" for name, g in fitting.items())
-        raise InputError(f"{file}: could be {told}.", hint="Name the one you mean as format (--format).")
+        raise InputError(f"{file}: could be {told}.", hint="Name the one you mean (--format).")
     name, guess = next(iter(fitting.items()))
     return Sniffed(name, head.form, guess.reason)
 
