@@ -56,9 +56,7 @@ def import_(
         _counted(reply, file, format, mapping, report=rejected is not None)
         return
     if out.is_file() and not force:
-        raise InputError(
-            f"{out}: is there already.", hint="Name another file with --out, or give --force."
-        )
+        raise InputError(f"{out}: is there already.", hint="Name another file with --out, or give --force.")
     done = import_file(file, out, format, mapping, rejected=rejected, resume=resume)
     reply.line(f"{file}: {done.format} ({done.reason})")
     if done.anew:

@@ -209,15 +209,8 @@ class Hachimi(Study):
 
     def headline(self, measurements: Sequence[Measurement]) -> Sequence[str]:
         """Errors, quotas, optimism; what was compared, whichever way it went."""
-        wanted = (
-            "records.hard_errors",
-            "records.quota_error",
-            "records.optimism",
-            "compose.filled",
-            "compose.accepted",
-        )
-        wanted += ("equal_tokens.hard_errors.pipeline_minus_one_shot",)
-        picked = [m for name in wanted for m in measurements if m.name == name]
+        wanted = ("hard_errors", "quota_error", "optimism", "filled", "accepted", "pipeline_minus_one_shot")
+        picked = [m for name in wanted for m in measurements if m.name.endswith(f".{name}")]
         return [describe(m) for m in [*picked, *(m for m in measurements if m.name.startswith("cohorts."))]]
 
     def page(self, bench: Bench, measurements: Sequence[Measurement]) -> Page:
