@@ -142,7 +142,7 @@ def test_ambiguous_files_list_their_candidates(name: str, text: str, tmp_path: P
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=r"could be \w+ \(.*\); \w+ \(") as caught:
         sniff(tmp_path / name)
-    assert "format=" in str(caught.value)
+    assert "--format" in str(caught.value)
 
 
 def test_no_format_fits(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def knows(request: Any) -> tuple[float, float]:
     words = set(re.findall(r"\w{4,}", told.lower()))
     own = set(re.findall(r"\w{4,}", said.partition("Was it this person")[0].lower())) - {"asked", "they", "said"}
     first = 1 if "A: this person" in body else -1
-    return 1.0 + first * 4.0 * len(own & words) / max(1, len(own)), 0.0
+    return 1.0 + first * 8.0 * len(own & words) / max(1, len(own)), 0.0
 
 
 def judgements(folder: Path) -> dict[str, Measurement]:
