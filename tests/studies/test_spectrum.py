@@ -84,11 +84,11 @@ def test_on_an_endpoint(start: Start, tmp_path: Path, endpoint: Endpoint) -> Non
 
 
 def knows(request: Any) -> tuple[float, float]:
-    """Sees whether a statement's words stand in the profile, and likes the first letter anyway."""
+    """Sees whether the long words of a statement stand in the profile, and likes the first letter anyway."""
     body = request.messages[-1].content
     told, _, said = body.partition("Somebody was asked")
-    words = set(re.findall(r"\w{4,}", told.lower()))
-    own = set(re.findall(r"\w{4,}", said.partition("Was it this person")[0].lower())) - {"asked", "they", "said"}
+    words = set(re.findall(r"\w{6,}", told.lower()))
+    own = set(re.findall(r"\w{6,}", said.partition("Was it this person")[0].lower())) - {"asked", "they", "said"}
     first = 1 if "A: this person" in body else -1
     return 1.0 + first * 8.0 * len(own & words) / max(1, len(own)), 0.0
 
