@@ -101,6 +101,7 @@ class RulePack(Frozen):
         applies: the pack is meant for people who have a value at one of these paths; empty: for everybody.
         vocab: closed sets of words, `order` says which end is best; rules name one as `@name` (a scale: worst first).
         groups: named lists of words or of fields, also `@name`.
+        pieces: parts of patterns; `<<name>>` in a pattern stands for one.
         anchors: what a target value asks for; they become rules.
         owners: who repairs which fields.
 
@@ -121,6 +122,7 @@ class RulePack(Frozen):
     applies: tuple[str, ...] = ()
     vocab: dict[str, Vocabulary] = Field(default_factory=dict)
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    pieces: dict[str, str] = Field(default_factory=dict)
     anchors: tuple[Anchor, ...] = ()
     own_rules: tuple[Rule, ...] = Field(default=(), alias="rules")
     owners: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -132,8 +134,9 @@ class RulePack(Frozen):
     def _groups(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
-        groups = _all_groups(data)
         where = f"pack {data.get('name', '')!r}"
+        data = _pieced(data, where)
+        groups = _all_groups(data)
         out = {**data, "groups": {k: v for k, v in groups.items() if k in (data.get("groups") or {})}}
         for key in ("rules", "own_rules", "anchors"):
             if key in data:
@@ -145,6 +148,14 @@ class RulePack(Frozen):
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
+        made: set[str] = set()
+        for name, source in self.fields.items():
+            for path in () if isinstance(source, str) else source.path:
+                if path in self._prepared and path not in made:
+                    raise RecipeError(
+                        f"pack {self.name!r}: field {name!r} is read from {path!r}.", hint=f"Write {path!r} above it."
+                    )
+            made.add(name)
         for owner, names in self.owners.items():
             for name in names:
                 require_known(name, self.fields, f"pack {self.name!r}: owner {owner!r}", kind="field")
@@ -186,7 +197,15 @@ class RulePack(Frozen):
     def paths(self) -> tuple[str, ...]:
         """Every path of a person that the pack reads."""
         sources = self.fields.values()
-        return tuple(dict.fromkeys(p for s in sources for p in ((s,) if isinstance(s, str) else s.paths)))
+        read = dict.fromkeys(p for s in sources for p in ((s,) if isinstance(s, str) else s.paths))
+        return tuple(p for p in read if p not in self._prepared)
+
+    @cached_property
+    def _prepared(self) -> frozenset[str]:
+        """Fields that other fields are read from."""
+        return frozenset(
+            name for name, s in self.fields.items() if isinstance(s, Reading) and s.read in {"texts", "sentences"}
+        )
 
     def concerns(self, given: Persona | Mapping[str, Any]) -> bool:
         """Whether the pack is meant for this person (or its mapping as in a file)."""
@@ -215,10 +234,13 @@ class RulePack(Frozen):
             elif isinstance(source, str):
                 out[name] = known.get(source)
             else:
-                out[name] = source.of(
-                    *[known[p] if p in known else known.get(self._base(p, known)) for p in source.paths]
-                )
+                out[name] = source.of(*[self._known(p, known, out) for p in source.paths])
         return out
+
+    def _known(self, path: str, known: Mapping[str, Any], made: Mapping[str, Any]) -> Any:
+        if path in self._prepared:
+            return made[path]
+        return known[path] if path in known else known.get(self._base(path, known))
 
     @cached_property
     def _names_of(self) -> dict[str, str]:
@@ -256,7 +278,8 @@ class RulePack(Frozen):
             elif isinstance(source, str):
                 out[name] = own.get(source, missing)
             else:
-                out[name] = source.column([own.get(self._base(path, own), missing) for path in source.paths], met)
+                bases = (out[p] if p in self._prepared else own.get(self._base(p, own), missing) for p in source.paths)
+                out[name] = source.column(list(bases), met)
         return out
 
     def masks(self, columns: Mapping[str, Any]) -> dict[str, NDArray[np.bool_]]:
@@ -302,6 +325,29 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return tuple(_plain(v) for v in value) or None
     return value
+
+
+_PIECE: Final = re.compile(r"<<([a-z_]{1,40})>>")
+
+
+def _pieced(data: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """A raw pack with its pieces put into the patterns that name them."""
+    pieces = data.get("pieces")
+    if not isinstance(pieces, Mapping):
+        return data
+
+    def put(found: re.Match[str]) -> str:
+        require_known(found[1], pieces, f"{where}: <<{found[1]}>>", kind="piece")
+        return str(pieces[found[1]])
+
+    def within(value: Any) -> Any:
+        if isinstance(value, str):
+            return _PIECE.sub(put, value) if "<<" in value else value
+        if isinstance(value, Mapping):
+            return {k: within(v) for k, v in value.items()}
+        return [within(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+    return {k: within(v) if k in {"fields", "rules", "own_rules"} else v for k, v in data.items()}
 
 
 def _all_groups(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from personae.core import Frozen
 from personae.creation._columns import Column, Combinations
 from personae.creation._match import may_say, phrases, says
 from personae.creation._patterns import safe_pattern
+from personae.creation._told import asserted, first_words, without_quotations, words_of
 
-Read = Literal["text", "numbers", "first", "number", "level", "said", "captures", "keys"]
+Read = Literal["text", "numbers", "first", "number", "level", "said", "captures", "keys", "texts", "sentences"]
 _STOP: Final = re.compile(r"[,.;!?\n]")
 _UNITS: Final = (
     "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
@@ -39,7 +40,9 @@ class Reading(Frozen):
     """How a field is read from what stands at one or more paths.
 
     Args:
-        path: dotted paths of a person (`relations`, `social.age`, `ext.student.values`); texts of all are read.
+        path: dotted paths of a person (`relations`, `social.age`, `ext.student.values`); texts of all are read. Of a
+            pack also the name of a field above that reads `texts` or `sentences`: what many fields are read from is
+            then made ready once.
         own: paths of the own name; it is read as `@`, so that patterns can tell the person from others.
         keys: of a mapping (`attributes`), only what stands under keys that say one of these phrases.
         where: of a list of records, only those whose keys say one of these phrases.
@@ -50,8 +53,9 @@ class Reading(Frozen):
         read: `text` (as it stands: the first one, or of a list all), `numbers` (all that `patterns` capture), `first`
             (the first of them), `number` (the first number, thousands marks dropped), `captures` (the words that
             `patterns` capture), `said` (the phrases of `term` that are said), `level` (the word of `scale` beside
-            one of `term`), or `keys` (the keys of a mapping). `captures` and `said` give an empty list for a text
-            that holds none.
+            one of `term`), `keys` (the keys of a mapping), `texts` (all, with the own name as `@` and without what
+            they quote) or `sentences` (of such texts, in English, those that tell of the person for certain).
+            `captures` and `said` give an empty list for a text that holds none.
         patterns: regular expressions with a group for what is wanted (see `safe_pattern`).
         term: phrases for what a level is about, or that may be said.
         scale: level words.
@@ -114,6 +118,11 @@ class Reading(Frozen):
         """Whether every text at its paths is wanted as it stands."""
         return not (self.own or self.keys or self.where or self.like or self.take or self.only or self.unless)
 
+    @cached_property
+    def _of_texts(self) -> bool:
+        """Whether it reads one list of texts, of which it wants those that say something."""
+        return len(self.path) == 1 and bool(self.only) and not (self.own or self.keys or self.where or self.like)
+
     def column(self, bases: Sequence[Column], met: dict[tuple[str, ...], Combinations]) -> Column:
         """`of` for every row of columns of the values at `paths`; `met` keeps combinations for readings alike."""
         if self.default is None:
@@ -129,6 +138,8 @@ class Reading(Frozen):
         if self.read == "level" and len(values) == 1 and isinstance(values[0], str) and self._all_texts:
             return self._level(values[0][:LONGEST_READ])
         given = values[: len(self.path)]
+        if self._of_texts and type(given[0]) is tuple and first_words(self.only).isdisjoint(words_of(given[0])):
+            return None
         if self.read == "keys":
             return tuple(str(k) for v in given if isinstance(v, Mapping) for k in v) or None
         names = values[len(self.path) :]
@@ -138,6 +149,10 @@ class Reading(Frozen):
         if self.read == "text":
             return tuple(texts) if any(isinstance(v, (list, tuple)) for v in given) else texts[0]
         told = [self._named(str(t)[:LONGEST_READ], names) for t in texts]
+        if self.read == "texts":
+            return tuple(without_quotations(text) for text in told)
+        if self.read == "sentences":
+            return tuple(s for text in told for s in asserted(without_quotations(text))) or None
         if self.spelled is not None:
             told = [_SPELLED.sub(_in_digits, text) for text in told]
         if self.read == "numbers":
