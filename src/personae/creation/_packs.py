@@ -298,17 +298,26 @@ def body_of(given: Persona | Mapping[str, Any]) -> Mapping[str, Any]:
 
 def at_path(body: Mapping[str, Any], path: str) -> Any:
     """Plain value at a dotted path of a mapping as in a file; facts unwrapped, empty lists and mappings as None."""
-    if path.startswith("attributes."):
-        attributes = body.get("attributes")
-        return _plain(attributes.get(path.removeprefix("attributes."))) if isinstance(attributes, Mapping) else None
+    attribute, steps = _steps(path)
     node: Any = body
-    for step in path.split("."):
+    if attribute is not None:
+        attributes = body.get("attributes")
+        node = attributes.get(attribute) if isinstance(attributes, Mapping) else None
+    for step in steps:
         if type(node) is not dict and not isinstance(node, Mapping):
             return None
         node = node.get(step)
         if node is None:
             return None
-    return _plain(node)
+    return node if type(node) is str else _plain(node)
+
+
+@lru_cache(maxsize=1024)
+def _steps(path: str) -> tuple[str | None, tuple[str, ...]]:
+    """The attribute that a path names, or the keys that lead to its place."""
+    if path.startswith("attributes."):
+        return path.removeprefix("attributes."), ()
+    return None, tuple(path.split("."))
 
 
 _EXTENDS: Final = re.compile(r"^extends:[ ]{0,9}([\w./-]{1,200})[ ]{0,9}(?:#.*)?$", re.MULTILINE)

@@ -13,7 +13,7 @@ from personae.core import Frozen
 from personae.creation._columns import Column, Combinations
 from personae.creation._match import may_say, phrases, says
 from personae.creation._patterns import safe_pattern
-from personae.creation._told import asserted, first_words, without_quotations, words_of
+from personae.creation._told import asserted, texts_with, without_quotations
 
 Read = Literal["text", "numbers", "first", "number", "level", "said", "captures", "keys", "texts", "sentences"]
 _STOP: Final = re.compile(r"[,.;!?\n]")
@@ -28,6 +28,7 @@ _SPELLED: Final = re.compile(
     re.IGNORECASE,
 )
 _NUMBER: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{3}){1,4}(?:\.[0-9]{1,6})?|[0-9]{1,15}(?:\.[0-9]{1,6})?")
+_DIGIT: Final = re.compile(r"\d")
 _LISTS: Final = ("path", "own", "keys", "only", "unless", "patterns", "term", "scale")
 LONGEST_READ: Final = 20_000
 """Most characters of one text that are read."""
@@ -105,6 +106,8 @@ class Reading(Frozen):
 
     def of(self, *values: Any) -> Any:
         """What the field holds, from the values at `paths`; None when there is nothing to read."""
+        if self._keyed and isinstance(values[0], dict) and not self._asked_of(values[0]):
+            return self.default
         for value in values[: len(self.path)]:
             if value is not None:
                 break
@@ -119,17 +122,34 @@ class Reading(Frozen):
         return not (self.own or self.keys or self.where or self.like or self.take or self.only or self.unless)
 
     @cached_property
+    def _keyed(self) -> bool:
+        """Whether it reads one mapping, under some keys only."""
+        return len(self.path) == 1 and not self.own and bool(self.keys) and self.read != "keys"
+
+    @cached_property
     def _of_texts(self) -> bool:
         """Whether it reads one list of texts, of which it wants those that say something."""
-        return len(self.path) == 1 and bool(self.only) and not (self.own or self.keys or self.where or self.like)
+        alone = len(self.path) == 1 and self.path[0].isidentifier()
+        return alone and bool(self.only) and not (self.own or self.keys or self.where or self.like or self.take)
+
+    def _of(self, given: Any) -> list[Any]:
+        """Of one list of texts those that are wanted."""
+        if not isinstance(given, tuple) or not all(isinstance(text, str) for text in given):
+            return [*self._texts(given, ())]
+        texts = texts_with(given, self.only)
+        return [text for text in texts if not (self.unless and says(text, self.unless))]
 
     def column(self, bases: Sequence[Column], met: dict[tuple[str, ...], Combinations]) -> Column:
         """`of` for every row of columns of the values at `paths`; `met` keeps combinations for readings alike."""
         if self.default is None:
+            if self.keys:
+                bases = [base.map(self._with_asked) if base.of_mappings else base for base in bases]
             if not any(base.values for base in bases[: len(self.path)]):
                 return Column.missing(len(bases[0]))
             if len(bases) == 1:
                 return bases[0].map(self.of)
+        if self.keys:
+            return Combinations.of(bases).map(self.of)
         if self.paths not in met:
             met[self.paths] = Combinations.of(bases)
         return met[self.paths].map(self.of)
@@ -138,12 +158,13 @@ class Reading(Frozen):
         if self.read == "level" and len(values) == 1 and isinstance(values[0], str) and self._all_texts:
             return self._level(values[0][:LONGEST_READ])
         given = values[: len(self.path)]
-        if self._of_texts and type(given[0]) is tuple and first_words(self.only).isdisjoint(words_of(given[0])):
-            return None
         if self.read == "keys":
             return tuple(str(k) for v in given if isinstance(v, Mapping) for k in v) or None
         names = values[len(self.path) :]
-        texts = [t for value in given for t in self._texts(value, names)]
+        if self._of_texts:
+            texts: list[Any] = self._of(given[0])
+        else:
+            texts = [t for value in given for t in self._texts(value, names)]
         if not texts:
             return None
         if self.read == "text":
@@ -166,7 +187,7 @@ class Reading(Frozen):
     def _texts(self, value: Any, names: tuple[Any, ...]) -> Iterable[Any]:
         """The texts (or numbers) at one path that are wanted."""
         if self.keys and isinstance(value, Mapping):
-            value = tuple(v for k, v in value.items() if self._asked(str(k)))
+            value = tuple(value[k] for k in self._asked_of(value))
         for item in value if isinstance(value, (list, tuple)) else (value,):
             chosen = self._chosen(item, names) if self.take is not None or self.where or self.like else item
             for text in chosen if isinstance(chosen, (list, tuple)) else (chosen,):
@@ -174,17 +195,21 @@ class Reading(Frozen):
                     yield text
 
     @cached_property
-    def _known_keys(self) -> dict[str, bool]:
+    def _known_keys(self) -> dict[tuple[Any, ...], tuple[Any, ...]]:
         return {}
 
-    def _asked(self, key: str) -> bool:
-        """Whether a key of a mapping says one of `keys`; keys come again in every person, so the answer is kept."""
-        known = self._known_keys
-        if key not in known:
+    def _with_asked(self, given: Any) -> Any:
+        """A mapping if it has a key that is asked for."""
+        return given if not isinstance(given, Mapping) or self._asked_of(given) else None
+
+    def _asked_of(self, given: Mapping[Any, Any]) -> tuple[Any, ...]:
+        """Keys of a mapping that say one of `keys`; the same keys come in person after person, so it is kept."""
+        known, names = self._known_keys, tuple(given)
+        if names not in known:
             if len(known) >= _MOST_KEYS:
                 known.clear()
-            known[key] = says(re.sub(r"[._]+", " ", key), self.keys)
-        return known[key]
+            known[names] = tuple(name for name in names if says(re.sub(r"[._]+", " ", str(name)), self.keys))
+        return known[names]
 
     def _chosen(self, record: Any, names: tuple[Any, ...]) -> Any:
         if not isinstance(record, Mapping):
@@ -225,6 +250,8 @@ class Reading(Frozen):
         return [_spelt(found[0], self.term) for found in phrases(self.term).finditer(text)]
 
     def _captures(self, text: str) -> list[str]:
+        if self.read == "numbers" and _DIGIT.search(text) is None:
+            return []
         found = [m for p in self.patterns for m in safe_pattern(p).finditer(text)]
         words = (next((g for g in m.groups() if g), "") for m in sorted(found, key=re.Match.start))
         return [w.strip() for w in words if w.strip()]

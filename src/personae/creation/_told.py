@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 _QUOTED: Final = re.compile(
     r"“[^”\n]{2,400}”|„[^“”\n]{2,400}[“”]|«[^»\n]{2,400}»|(?<!\w)\"[^\"\n]{2,400}\"(?!\w)"
@@ -87,13 +88,33 @@ def asserted(text: str) -> tuple[str, ...]:
     return tuple(out)
 
 
-@lru_cache(maxsize=8192)
-def words_of(texts: tuple[str, ...]) -> frozenset[str]:
-    """Every word of some texts, in lower case."""
-    return frozenset(word for text in texts for word in _WORDS.findall(text.lower()))
+class Index(NamedTuple):
+    """The words of some texts, in lower case, and which texts hold each."""
+
+    words: frozenset[str]
+    places: Mapping[str, frozenset[int]]
+
+
+@lru_cache(maxsize=4096)
+def index_of(texts: tuple[str, ...]) -> Index:
+    """Where each word stands: most readings look for words that no text of a person holds."""
+    places: dict[str, set[int]] = {}
+    for place, text in enumerate(texts):
+        for word in _WORDS.findall(text.lower()):
+            places.setdefault(word, set()).add(place)
+    return Index(frozenset(places), {word: frozenset(at) for word, at in places.items()})
 
 
 @lru_cache(maxsize=1024)
 def first_words(phrases: tuple[str, ...]) -> frozenset[str]:
     """The first word of each phrase, in lower case: without one of them none is said."""
     return frozenset(found[0].lower() for phrase in phrases if (found := _WORDS.search(phrase)))
+
+
+def texts_with(texts: tuple[str, ...], phrases: tuple[str, ...]) -> tuple[str, ...]:
+    """Texts that hold the first word of one of these phrases."""
+    words, (held, places) = first_words(phrases), index_of(texts)
+    if words.isdisjoint(held):
+        return ()
+    wanted = frozenset[int]().union(*(places[word] for word in words & held))
+    return tuple(texts[place] for place in sorted(wanted))
