@@ -223,7 +223,26 @@ class RulePack(Frozen):
 
     def read(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Every field of the pack with its value, from the mapping that a file holds."""
-        return self._filled({path: at_path(body, path) for path in self.paths})
+        at = {path: at_path(body, path) for path in self.paths}
+        out: dict[str, Any] = {}
+        for name, first, source in self._plan:
+            if source is None:
+                out[name] = at[first]
+                continue
+            if len(source.path) == 1 and at[first] is None:
+                out[name] = source.default
+            else:
+                out[name] = source.of(*[at[path] for path in source.paths])
+            if name in self._prepared:
+                at[name] = out[name]
+        return out
+
+    @cached_property
+    def _plan(self) -> tuple[tuple[str, str, Reading | None], ...]:
+        """Each field with its first path, and how it is read there."""
+        return tuple(
+            (name, s, None) if isinstance(s, str) else (name, s.path[0], s) for name, s in self.fields.items()
+        )
 
     def _filled(self, known: Mapping[str, Any]) -> dict[str, Any]:
         """Values of all fields from those that are known by field name or by path."""
