@@ -33,6 +33,8 @@ _CUT: Final = "ext.deep.sections"
 _UNFIT: Final = "make it fit the schema of a persona"
 _LEAST_TEXT: Final = 60
 """Shortest text, in characters, that is told when two fields hold it."""
+_LONGEST_WORD: Final = 80
+"""Longest text, in characters, that may be a word of a vocabulary."""
 _HINTS: Final[Mapping[TemplateKind, str]] = {
     "unfilled_slot": "a slot of a template was not filled in",
     "filler_text": "filler text: write something about the person",
@@ -81,8 +83,9 @@ def lint(persona: Given, packs: Packs = "auto") -> tuple[Finding, ...]:
     """
     body = _body(persona)
     out = [*_schema(persona, body), *_texts(body), *_words(persona, body)]
+    tongues: dict[str, str] = {}
     for pack in _chosen(packs):
-        if packs != "auto" or _meant(pack, body):
+        if packs != "auto" or _meant(pack, body, tongues):
             out += _broken(pack, body)
     return tuple(out)
 
@@ -102,8 +105,9 @@ def lint_many(people: Iterable[Given], packs: Packs = "auto") -> Iterator[tuple[
 def _lint_chunk(people: Sequence[Given], packs: Sequence[RulePack], *, auto: bool) -> list[tuple[Finding, ...]]:
     bodies = [_body(person) for person in people]
     out = [[*_schema(p, body), *_texts(body), *_words(p, body)] for p, body in zip(people, bodies, strict=True)]
+    tongues: list[dict[str, str]] = [{} for _ in bodies]
     for pack in packs:
-        rows = [row for row, body in enumerate(bodies) if not auto or _meant(pack, body)]
+        rows = [row for row, body in enumerate(bodies) if not auto or _meant(pack, body, tongues[row])]
         if not rows:
             continue
         given = {path: Column.of([at_path(bodies[row], path) for row in rows]) for path in pack.paths}
@@ -154,15 +158,19 @@ def _body(given: Any) -> Mapping[str, Any]:
     return body_of(given) if isinstance(given, (Persona, Mapping)) else {}
 
 
-def _meant(pack: RulePack, body: Mapping[str, Any]) -> bool:
+def _meant(pack: RulePack, body: Mapping[str, Any], tongues: dict[str, str]) -> bool:
+    """Whether a pack is meant for a person; `tongues` keeps the pack of each family whose language the record uses."""
     parts = {path: part for path in pack.applies if (part := at_path(body, path)) is not None}
     if pack.applies and not parts:
         return False
     languages = _languages().get(pack.name)
     if languages is None:
         return True
-    told = [text for _, text in _leaves(parts)]
-    return pack.name == max(languages, key=lambda one: sum(word in one[1] for word in told))[0]
+    family = languages[0][0]
+    if family not in tongues:
+        told = [text for _, text in _leaves(parts) if len(text) <= _LONGEST_WORD]
+        tongues[family] = max(languages, key=lambda one: sum(word in one[1] for word in told))[0]
+    return pack.name == tongues[family]
 
 
 def _broken(pack: RulePack, body: Mapping[str, Any]) -> list[Finding]:
