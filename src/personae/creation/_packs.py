@@ -101,7 +101,7 @@ class RulePack(Frozen):
         applies: the pack is meant for people who have a value at one of these paths; empty: for everybody.
         vocab: closed sets of words, `order` says which end is best; rules name one as `@name` (a scale: worst first).
         groups: named lists of words or of fields, also `@name`.
-        pieces: parts of patterns; `<<name>>` in a pattern stands for one.
+        pieces: parts of patterns; `<<name>>` in a pattern, or in a piece below, stands for one.
         anchors: what a target value asks for; they become rules.
         owners: who repairs which fields.
 
@@ -204,7 +204,7 @@ class RulePack(Frozen):
     def _prepared(self) -> frozenset[str]:
         """Fields that other fields are read from."""
         return frozenset(
-            name for name, s in self.fields.items() if isinstance(s, Reading) and s.read in {"texts", "sentences"}
+            name for name, s in self.fields.items() if isinstance(s, Reading) and s.read in {"texts", "sentences", "own"}
         )
 
     def concerns(self, given: Persona | Mapping[str, Any]) -> bool:
@@ -364,9 +364,14 @@ def _pieced(data: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     if not isinstance(pieces, Mapping):
         return data
 
+    whole: dict[str, str] = {}
+
     def put(found: re.Match[str]) -> str:
-        require_known(found[1], pieces, f"{where}: <<{found[1]}>>", kind="piece")
-        return str(pieces[found[1]])
+        require_known(found[1], whole, f"{where}: <<{found[1]}>>", kind="piece")
+        return whole[found[1]]
+
+    for name, piece in pieces.items():
+        whole[str(name)] = _PIECE.sub(put, str(piece))
 
     def within(value: Any) -> Any:
         if isinstance(value, str):

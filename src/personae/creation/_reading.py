@@ -15,7 +15,7 @@ from personae.creation._match import may_say, phrases, says
 from personae.creation._patterns import safe_pattern
 from personae.creation._told import asserted, texts_with, without_quotations
 
-Read = Literal["text", "numbers", "first", "number", "level", "said", "captures", "keys", "texts", "sentences"]
+Read = Literal["text", "numbers", "first", "number", "level", "said", "captures", "keys", "texts", "sentences", "own"]
 _STOP: Final = re.compile(r"[,.;!?\n]")
 _UNITS: Final = (
     "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
@@ -42,7 +42,7 @@ class Reading(Frozen):
 
     Args:
         path: dotted paths of a person (`relations`, `social.age`, `ext.student.values`); texts of all are read. Of a
-            pack also the name of a field above that reads `texts` or `sentences`: what many fields are read from is
+            pack also the name of a field above that reads `texts`, `sentences` or `own`: what many fields are read from is
             then made ready once.
         own: paths of the own name; it is read as `@`, so that patterns can tell the person from others.
         keys: of a mapping (`attributes`), only what stands under keys that say one of these phrases.
@@ -55,7 +55,8 @@ class Reading(Frozen):
             (the first of them), `number` (the first number, thousands marks dropped), `captures` (the words that
             `patterns` capture), `said` (the phrases of `term` that are said), `level` (the word of `scale` beside
             one of `term`), `keys` (the keys of a mapping), `texts` (all, with the own name as `@` and without what
-            they quote) or `sentences` (of such texts, in English, those that tell of the person for certain).
+            they quote), `sentences` (of such texts, in English, what is said for certain) or `own` (of those, the ones
+            that are about the person and nobody else).
             `captures` and `said` give an empty list for a text that holds none.
         patterns: regular expressions with a group for what is wanted (see `safe_pattern`).
         term: phrases for what a level is about, or that may be said.
@@ -173,7 +174,9 @@ class Reading(Frozen):
         if self.read == "texts":
             return tuple(without_quotations(text) for text in told)
         if self.read == "sentences":
-            return tuple(s for text in told for s in asserted(without_quotations(text))) or None
+            return tuple(s for text in told for s, _ in asserted(without_quotations(text))) or None
+        if self.read == "own":
+            return tuple(s for text in told for s, own in asserted(without_quotations(text)) if own) or None
         if self.spelled is not None:
             told = [_SPELLED.sub(_in_digits, text) for text in told]
         if self.read == "numbers":

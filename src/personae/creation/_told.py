@@ -39,15 +39,26 @@ _KIN: Final = (
     "|dentist|baker|nurse|doctor|man|woman|boy|girl|lady|gentleman|guy|people|crew|team|company|students?|pupils?"
     "|clients?|patients? of|somebody|someone|everybody|everyone|nobody"
 )
+_ACQUAINTED: Final = (
+    "friends?|neighbou?rs?|colleagues?|cousins?|uncle|aunt|brothers?|sisters?|parents|boss|landlord|landlady|flatmate"
+    "|roommate|[a-z]{2,12} next door|rest|others?"
+)
 _OTHER: Final = re.compile(
-    rf"^(?:and |but |so |then |once |today |now )?(?:(?:his|her|my|your|their|our|one of [\w’']{{2,10}}|@[’']s|the|an?)"
-    rf" (?:(?!who\b|is\b|was\b|has\b|of\b)[\w’'-]{{1,20}},? ){{0,3}}?(?:{_KIN})\b(?! of (?:\d|an?\b|one|two|three|four|five|six))"
-    r"|(?:somebody|someone|everybody|everyone|nobody|people)\b)",
+    rf"^(?:and |but |so |then |once |today |now )?(?:(?:(?:his|her|my|your|their|our|one of [\w’']{{2,10}}|@[’']s)"
+    rf" (?:(?!(?:who|is|was|has|have|of|am|are)\b)[\w’'-]{{1,20}},? ){{0,3}}?(?:{_KIN})\b"
+    rf"|(?:an?|the) (?:(?!(?:who|is|was|has|have|of|am|are)\b)[\w’'-]{{1,20}} ){{0,2}}?(?:{_ACQUAINTED})\b)"
+    r"(?! (?:and (?:I|@|he|she|you)\b|at heart))|(?:somebody|someone|everybody|everyone|nobody|people)\b)",
     re.IGNORECASE,
 )
 _OWN: Final = re.compile(r"^(?:and |but |so |then |once |today |now |at |as )?(?:@|I\b|you\b|[^,]{2,40}, (?:@|I|you)\b)", re.I)
 _FOLLOWING: Final = re.compile(r"^(?:and |but |so |then |today |now )?(?:he|she|they|him|his|her|their)\b", re.IGNORECASE)
 _ANOTHER: Final = re.compile(rf"^(?:an?|the) (?:{_KIN})\b (?:@|he|she|I|you|they|whom?|named|called|next|from)\b", re.IGNORECASE)
+_ADVERBS: Final = re.compile(
+    r"(?:(?<=[\w,’'@] )|^)(?:now|currently|also|often|usually|happily|regularly|actually|really|mostly|already|today|lately"
+    r"|nowadays|these days|at the moment|at present|in truth|of course|as always|even|gladly|proudly),? (?=[\w@])",
+    re.IGNORECASE,
+)
+"""Words between a subject and its verb, or before both, that change nothing."""
 _WORDS: Final = re.compile(r"[^\W_]+")
 
 
@@ -60,17 +71,19 @@ def without_quotations(text: str) -> str:
 
 
 @lru_cache(maxsize=8192)
-def asserted(text: str) -> tuple[str, ...]:
-    """The sentences of an English text that tell of its person (written as `@`, `I`, `you` or by a pronoun) for certain.
+def asserted(text: str) -> tuple[tuple[str, bool], ...]:
+    """The sentences of an English text that say something for certain, and whether each is about its person alone.
+
+    The person is written as `@`, `I`, `you` or as a pronoun; nobody else is called by that.
 
     Example:
         >>> asserted("I hope to have a dog. My mother is blind. She drives. @ is 40, and would like to be 30.")
-        ('My mother is blind.', '@ is 40,')
+        (('My mother is blind.', False), ('@ is 40,', True))
     """
-    out: list[str] = []
+    out: list[tuple[str, bool]] = []
     of_another = False
     for sentence in _END.split(text):
-        words = sentence.strip()
+        words = _ADVERBS.sub("", sentence.strip())
         if not words:
             continue
         if _OTHER.match(words):
@@ -84,7 +97,7 @@ def asserted(text: str) -> tuple[str, ...]:
         modal = _MODAL.search(words)
         sure = words if modal is None else words[: modal.start() + (words[modal.start()] == ",")]
         if sure.strip():
-            out.append(sure)
+            out.append((sure, not of_another))
     return tuple(out)
 
 
