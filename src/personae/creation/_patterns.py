@@ -23,7 +23,7 @@ _REPEATS: Final = frozenset({"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"})
 _REFERENCES: Final = frozenset({"GROUPREF", "GROUPREF_EXISTS", "GROUPREF_IGNORE"})
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=8192)
 def safe_pattern(pattern: str) -> re.Pattern[str]:
     """Compile a pattern (case does not matter) that is bounded on every text.
 
