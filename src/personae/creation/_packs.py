@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from personae.core import Fact, Frozen, Persona, RecipeError
-from personae.creation._columns import Column, Combinations
+from personae.creation._columns import Column
 from personae.creation._documents import parse_yaml, require_known, shipped_names
 from personae.creation._load import load_text
 from personae.creation._locales import extended
@@ -289,7 +289,7 @@ class RulePack(Frozen):
                 f"pack {self.name!r}: columns of {lengths or 'no'} rows.", hint="Give columns of one length."
             )
         missing = Column.missing(lengths[0])
-        met: dict[tuple[str, ...], Combinations] = {}
+        met: dict[object, Any] = {}
         out: dict[str, Column] = {}
         for name, source in self.fields.items():
             if name in own:

@@ -135,16 +135,19 @@ class Reading(Frozen):
 
     def _of(self, given: Any) -> list[Any]:
         """Of one list of texts those that are wanted."""
-        if not isinstance(given, tuple) or not all(isinstance(text, str) for text in given):
+        try:
+            texts = texts_with(given, self.only) if isinstance(given, tuple) else None
+        except (TypeError, AttributeError):
+            texts = None
+        if texts is None:  # something else than texts stands there
             return [*self._texts(given, ())]
-        texts = texts_with(given, self.only)
         return [text for text in texts if not (self.unless and says(text, self.unless))]
 
-    def column(self, bases: Sequence[Column], met: dict[tuple[str, ...], Combinations]) -> Column:
+    def column(self, bases: Sequence[Column], met: dict[object, Any]) -> Column:
         """`of` for every row of columns of the values at `paths`; `met` keeps combinations for readings alike."""
         if self.default is None:
             if self.keys:
-                bases = [base.map(self._with_asked) if base.of_mappings else base for base in bases]
+                bases = [self._asked_column(base, met) if base.of_mappings else base for base in bases]
             if not any(base.values for base in bases[: len(self.path)]):
                 return Column.missing(len(bases[0]))
             if len(bases) == 1:
@@ -153,7 +156,8 @@ class Reading(Frozen):
             return Combinations.of(bases).map(self.of)
         if self.paths not in met:
             met[self.paths] = Combinations.of(bases)
-        return met[self.paths].map(self.of)
+        combinations: Combinations = met[self.paths]
+        return combinations.map(self.of)
 
     def _read(self, values: tuple[Any, ...]) -> Any:
         if self.read == "level" and len(values) == 1 and isinstance(values[0], str) and self._all_texts:
@@ -201,9 +205,16 @@ class Reading(Frozen):
     def _known_keys(self) -> dict[tuple[Any, ...], tuple[Any, ...]]:
         return {}
 
-    def _with_asked(self, given: Any) -> Any:
-        """A mapping if it has a key that is asked for."""
-        return given if not isinstance(given, Mapping) or self._asked_of(given) else None
+    def _asked_column(self, base: Column, met: dict[object, Any]) -> Column:
+        """A column of mappings in which those without a key that is asked for are missing."""
+        place = ("keys", id(base))
+        if place not in met:
+            met[place] = {tuple(v) if isinstance(v, Mapping) else None for v in base.values}
+        kinds: set[tuple[Any, ...] | None] = met[place]
+        asked = [names is None or bool(self._asked_of(dict.fromkeys(names))) for names in kinds]
+        if not any(asked):
+            return Column.missing(len(base))
+        return base if all(asked) else base.map(lambda v: v if not isinstance(v, Mapping) or self._asked_of(v) else None)
 
     def _asked_of(self, given: Mapping[Any, Any]) -> tuple[Any, ...]:
         """Keys of a mapping that say one of `keys`; the same keys come in person after person, so it is kept."""

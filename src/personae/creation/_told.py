@@ -105,7 +105,7 @@ class Index(NamedTuple):
     """The words of some texts, in lower case, and which texts hold each."""
 
     words: frozenset[str]
-    places: Mapping[str, frozenset[int]]
+    places: Mapping[str, set[int]]
 
 
 @lru_cache(maxsize=4096)
@@ -115,7 +115,7 @@ def index_of(texts: tuple[str, ...]) -> Index:
     for place, text in enumerate(texts):
         for word in _WORDS.findall(text.lower()):
             places.setdefault(word, set()).add(place)
-    return Index(frozenset(places), {word: frozenset(at) for word, at in places.items()})
+    return Index(frozenset(places), places)
 
 
 @lru_cache(maxsize=1024)
@@ -129,5 +129,5 @@ def texts_with(texts: tuple[str, ...], phrases: tuple[str, ...]) -> tuple[str, .
     words, (held, places) = first_words(phrases), index_of(texts)
     if words.isdisjoint(held):
         return ()
-    wanted = frozenset[int]().union(*(places[word] for word in words & held))
+    wanted = set[int]().union(*(places[word] for word in words & held))
     return tuple(texts[place] for place in sorted(wanted))
