@@ -24,7 +24,8 @@ _UNITS: Final = (
 _TENS: Final = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _SPELLED: Final = re.compile(
     rf"\b(?:(?P<tens>{'|'.join(_TENS)})(?:[ -](?P<unit>{'|'.join(_UNITS[:9])}))?"
-    rf"|(?P<small>{'|'.join(sorted(_UNITS, key=len, reverse=True))}))(?=[\s-]years?\b|[,.;!?]|$|[\s-]+years?)",
+    rf"|(?P<small>{'|'.join(sorted(_UNITS, key=len, reverse=True))}))(?=[\s-]years?\b|[,.;!?]|$|[\s-]+years?"
+    r"|\s(?:last|this|in|children|kids|sons|daughters|hours|cigarettes|(?:grown|young|small|little|adult|lovely)\s)\b)",
     re.IGNORECASE,
 )
 _NUMBER: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{3}){1,4}(?:\.[0-9]{1,6})?|[0-9]{1,15}(?:\.[0-9]{1,6})?")

@@ -23,9 +23,9 @@ _UNSURE: Final = re.compile(
 """A sentence with one of these says nothing for certain about how things are now."""
 _MODAL: Final = re.compile(
     r"(?:^|[, ])(?:and |but |or |who |which |that )?(?:(?:@|I|he|she|you|they|we) )?"
-    r"(?:(?:would|could|might|should|may|wish(?:es|ed)?|hop(?:e|es|ed|ing)|dream(?:s|ed|t|ing)?|want(?:s|ed|ing)?"
+    r"(?:(?:would|could|might|should|may (?:be|have|one)|wish(?:es|ed)?|hop(?:e|es|ed|ing)|dream(?:s|ed|t|ing)?|want(?:s|ed|ing)?"
     r"|plan(?:s|ned|ning)? (?:to|on)|longs? (?:to|for)|if|unless|whether|maybe|perhaps|when (?:@|I|he|she|you|they)"
-    r"|as an? (?:child|boy|girl|kid|teenager|student|young)|before (?:@|I|he|she|you|they|that|this)"
+    r"|as an? (?:child|boy|girl|kid|teenager|young)|before (?:@|I|he|she|you|they|that|this)"
     r"|will|almost|nearly|wonders?|fears?|afraid|feels? like|acts? like|cried like|dressed as|plays? (?:the|an?))\b"
     r"|(?:I|he|she|you|they|we)[’'](?:d|ll)\b)",
     re.IGNORECASE,
