@@ -15,6 +15,7 @@ from personae.core import InputError, Persona, PersonaeError, extensions
 from personae.creation._columns import Column
 from personae.creation._deep_rules import check_deep
 from personae.creation._packs import RulePack, at_path, body_of, load_pack, pack_names
+from personae.creation._remains import LONGEST_NO_VALUE, is_no_value
 from personae.creation._rules import Rule, Severity, check_fields
 from personae.creation._templates import TemplateKind, template_findings
 from personae.text import normalise
@@ -30,6 +31,10 @@ _CARD: Final = "character_card"
 _SKIPPED: Final = frozenset({"provenance", "id", "schema_version", "kind", "evidence", "policy", "consent"})
 _CUT: Final = "ext.deep.sections"
 """the narrative of a deep person cut at its sections: every text in it stands elsewhere"""
+_VALUED: Final = ("attributes", "description", "context.", "social.")
+_PROSE: Final = frozenset({"description", "context.situation"})
+_PROSE_ENDS: Final = (".bio", ".biography", ".background", ".summary", ".hobby", ".hobbies")
+_NO_VALUE: Final = "what a program writes for nothing: leave the field out"
 _UNFIT: Final = "make it fit the schema of a persona"
 _LEAST_TEXT: Final = 60
 """Shortest text, in characters, that is told when two fields hold it."""
@@ -41,6 +46,9 @@ _HINTS: Final[Mapping[TemplateKind, str]] = {
     "model_words": "words of the model that wrote the text: take them out",
     "control_token": "a token of a chat template: take it out",
     "repeated_paragraph": "the same paragraph stands here twice",
+    "markup": "markup or code: leave the words only",
+    "broken_text": "characters that were read in a wrong encoding",
+    "loop": "the same words again and again",
 }
 
 
@@ -227,6 +235,8 @@ def _texts(body: Mapping[str, Any]) -> list[Finding]:
             out.append(
                 Finding(found.kind, _owner(path), (path,), severity, _HINTS[found.kind], ((path, short(found.words)),))
             )
+        if len(text) <= LONGEST_NO_VALUE and is_no_value(text, prose=path in _PROSE or path.endswith(_PROSE_ENDS)) and path.startswith(_VALUED):
+            out.append(Finding("no_value", _owner(path), (path,), "error", _NO_VALUE, ((path, short(text)),)))
         if len(text) >= _LEAST_TEXT:
             key = normalise(text[:20_000])
             if key in seen:
