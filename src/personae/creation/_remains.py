@@ -36,7 +36,7 @@ _PROMPTS: Final = tuple(
             r"\bdo not (?:mention|reveal|say|admit) that you are an? (?:ai|assistant|language model|chatbot)\b",
         ),
         (
-            ("generate", "create", "write", "produce"),
+            ("persona", "profile", "biograph", "backstor", "character desc"),
             rf"{_START}(?:please )?(?:generate|create|write|produce) (?:an?|the|one|\d{{1,3}}) (?:[a-z-]{{2,15}} ){{0,3}}?"
             r"(?:personas?|character descriptions?|character profiles?|biograph(?:y|ies)|backstor(?:y|ies)|user profiles?)"
             r" (?:of|for|about|based on|with|who)\b",
@@ -52,11 +52,11 @@ _PROMPTS: Final = tuple(
             r"(?:designed|meant|intended|created|generated|written)\b",
         ),
         (
-            ("here is", "here's", "here’s", "here are", "below is", "below are"),
+            ("sure", "certainly", "of course", "absolutely", "great"),
             rf"{_START}(?:sure|certainly|of course|absolutely|great)[!,.:] (?:here(?:['’]s| is| are)|below (?:is|are))\b",
         ),
         (
-            ("persona", "character", "profile"),
+            ("persona ", "persona#", "character ", "character#", "profile "),
             rf"{_START}(?:persona|character|profile) ?(?:#\d{{1,4}}|no\. ?\d{{1,4}}|\d{{1,4}} ?(?::|-|–|of \d))",
         ),
     )
@@ -70,6 +70,8 @@ _LOOP: Final = re.compile(
     re.IGNORECASE,
 )
 LONGEST_NO_VALUE: Final = 16
+_RUNS: Final = ((1, 3), (2, 5), (3, 8))
+"""How far apart the words of a loop are the same; of as many in a row one at least is looked at."""
 _EMPTY: Final = frozenset({"null", "undefined", "nan", "[object object]"})
 _EMPTY_TEXT: Final = _EMPTY | {"n/a", "none", "string", "text", "tbd", "n.a.", "na", "-", "--", "...", "no description"}
 
@@ -103,9 +105,7 @@ def prompt_words(text: str) -> str | None:
 def word_loop(text: str) -> str | None:
     """A word said five times in a row, or two or three words four times."""
     words = text.split()
-    if len(words) < 5 or len(set(words)) > len(words) - 4:
-        return None
-    if not any(any(map(eq, words, words[apart:])) for apart in (1, 2, 3)):
+    if not any(any(map(eq, words[::step], words[apart::step])) for apart, step in _RUNS):
         return None
     found = _LOOP.search(text)
     return None if found is None else found[0]

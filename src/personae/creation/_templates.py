@@ -134,8 +134,9 @@ def template_findings(text: str, *, own_words: bool = False, card: bool = False)
     filler = _FILLER.search(text) if _may_hold_filler(text) else None
     if filler is not None:
         out.append(TemplateFinding("filler_text", filler[0]))
-    tokens = [span.text for span in control_tokens(plain)[:1]] or [found[0] for found in _SCAFFOLD.finditer(plain)][:1]
-    out += [TemplateFinding("control_token", words) for words in tokens]
+    if "<" in plain or "[" in plain or "#" in plain or ":" in plain:
+        tokens = [s.text for s in control_tokens(plain)[:1]] or [found[0] for found in _SCAFFOLD.finditer(plain)][:1]
+        out += [TemplateFinding("control_token", words) for words in tokens]
     said = None if own_words else _model_words(text) or (None if card else prompt_words(text))
     if said is not None:
         out.append(TemplateFinding("model_words", said))
