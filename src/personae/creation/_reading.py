@@ -304,13 +304,18 @@ class Reading(Frozen):
 @lru_cache(maxsize=8192)
 def _named(text: str, names: tuple[str, ...]) -> str:
     """A text with the own name as `@`: many readings of one person begin with it."""
-    return _own(names).sub(OWN, text)
+    low = text.casefold()
+    return _own(names).sub(OWN, text) if any(word.casefold() in low for word in _name_words(names)) else text
+
+
+def _name_words(names: tuple[str, ...]) -> set[str]:
+    """Names, whole and in parts."""
+    return {n.strip() for name in names for n in (name, *name.split()) if len(n.strip()) > 1}
 
 
 @lru_cache(maxsize=4096)
 def _own(names: tuple[str, ...]) -> re.Pattern[str]:
-    words = {n.strip() for name in names for n in (name, *re.split(r"\s+", name)) if len(n.strip()) > 1}
-    spelt = sorted(words, key=lambda w: (-len(w), w))
+    spelt = sorted(_name_words(names), key=lambda w: (-len(w), w))
     if not spelt:
         return re.compile(r"(?!)")
     return re.compile(rf"(?<![\w@])(?:{'|'.join(map(re.escape, spelt))})(?!\w)", re.IGNORECASE)

@@ -52,7 +52,7 @@ _OTHER: Final = re.compile(
 )
 _OWN: Final = re.compile(r"^(?:and |but |so |then |once |today |now |at |as )?(?:@|I\b|you\b|[^,]{2,40}, (?:@|I|you)\b)", re.I)
 _FOLLOWING: Final = re.compile(r"^(?:and |but |so |then |today |now )?(?:he|she|they|him|his|her|their)\b", re.IGNORECASE)
-_ANOTHER: Final = re.compile(rf"^(?:an?|the) (?:{_KIN})\b (?:@|he|she|I|you|they|whom?|named|called|next|from)\b", re.IGNORECASE)
+_ANOTHER: Final = re.compile(rf"^(?:an?|the) (?:{_KIN})\b (?:@|he|she|I|you|they|whom|named|called|next)\b", re.IGNORECASE)
 _ADVERBS: Final = re.compile(
     r"(?:(?<=[\w,’'@] )|^)(?:now|currently|also|often|usually|happily|regularly|actually|really|mostly|already|today|lately"
     r"|nowadays|these days|at the moment|at present|in truth|of course|as always|even|gladly|proudly),? (?=[\w@])",
