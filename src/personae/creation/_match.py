@@ -219,7 +219,10 @@ def says(text: str, words: tuple[str, ...]) -> bool:
 def may_say(text: str, words: tuple[str, ...]) -> bool:
     """Whether the letters of one of these phrases stand in a text: a quick no, before the slow yes of `says`."""
     flat = _flat(text)
-    return any(word in flat for word in _flat_words(words))
+    for word in _flat_words(words):  # noqa: SIM110 - faster than `any`
+        if word in flat:
+            return True
+    return False
 
 
 @lru_cache(maxsize=4096)

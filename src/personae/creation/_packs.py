@@ -346,12 +346,14 @@ _FACT: Final = frozenset(Fact.model_fields)
 def _plain(value: Any) -> Any:
     if isinstance(value, (str, int, float)):
         return value
+    if type(value) is dict and "value" not in value:
+        return {k: v if type(v) is str else _plain(v) for k, v in value.items() if v is not None} or None
     if isinstance(value, Mapping):
         if "value" in value and value.keys() <= _FACT:
             return _plain(value["value"])
         return {k: _plain(v) for k, v in value.items() if v is not None} or None
     if isinstance(value, (list, tuple)):
-        return tuple(_plain(v) for v in value) or None
+        return tuple([v if type(v) is str else _plain(v) for v in value]) or None
     return value
 
 
