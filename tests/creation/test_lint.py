@@ -46,8 +46,8 @@ TOLD: dict[str, tuple[str, ...]] = {
     "event_before_birth": ("event_before_birth", "event_before_birth_told"),
     "event_after_age": ("event_beyond_age",),
     "other_age_in_text": ("age_told",),
-    "other_name_in_text": ("name_told",),
-    "other_sex_in_text": ("woman_called_man", "man_called_woman"),
+    "other_name_in_text": ("name_told", "name_said"),
+    "other_sex_in_text": ("woman_called_*", "man_called_*"),
     "other_job_in_text": ("job_told",),
     "template_slot": ("unfilled_slot",),
     "ai_phrase": ("model_words",),
@@ -317,7 +317,7 @@ def test_measures_dates_and_allergies_of_patients(
         ("Bo Li is a man of few words.", None),
         ("New York is a loud place, and Bo is at home in it.", None),
         ("Her mother, Anna Kern, was a baker.", None),
-        ("My name is Anna Kern.", "name_told"),
+        ("My name is Anna Kern.", "name_said"),
         ("Bo works as a chatbot engineer, as an AI researcher would.", None),
         ("Use [brackets] {sparingly}, thinks Bo.", "unfilled_slot"),
         ("Born in 1930, Bo is 34 years old.", "birth_year_told"),
@@ -436,7 +436,7 @@ def test_quick_looks_change_no_finding(pieces: list[str]) -> None:
     text = "".join(pieces)
     slow = _templates.template_findings.__wrapped__
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_templates, "_SLOT_MARK", re.compile(""))
+        patch.setattr(_templates, "_may_hold_slot", bool_true)
         patch.setattr(_templates, "_may_hold_filler", bool_true)
         patch.setattr(_templates, "_may_be_model_words", bool_true)
         expected = [slow(text), slow(text, own_words=True), slow(text, card=True)]

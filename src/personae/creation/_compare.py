@@ -162,7 +162,9 @@ _WORD: Final = re.compile(r"\w{4,}")
 
 def _share(left: str, right: str) -> bool:
     """Whether a word of four letters or more on one side is part of a word on the other; what has none counts whole."""
-    return any(w in right for w in _WORD.findall(left) or [left]) or any(w in left for w in _WORD.findall(right) or [right])
+    return any(w in right for w in _WORD.findall(left) or [left]) or any(
+        w in left for w in _WORD.findall(right) or [right]
+    )
 
 
 def _number(value: object) -> Range | None:

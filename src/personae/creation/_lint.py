@@ -235,7 +235,11 @@ def _texts(body: Mapping[str, Any]) -> list[Finding]:
             out.append(
                 Finding(found.kind, _owner(path), (path,), severity, _HINTS[found.kind], ((path, short(found.words)),))
             )
-        if len(text) <= LONGEST_NO_VALUE and is_no_value(text, prose=path in _PROSE or path.endswith(_PROSE_ENDS)) and path.startswith(_VALUED):
+        if (
+            len(text) <= LONGEST_NO_VALUE
+            and is_no_value(text, prose=path in _PROSE or path.endswith(_PROSE_ENDS))
+            and path.startswith(_VALUED)
+        ):
             out.append(Finding("no_value", _owner(path), (path,), "error", _NO_VALUE, ((path, short(text)),)))
         if len(text) >= _LEAST_TEXT:
             key = normalise(text[:20_000])

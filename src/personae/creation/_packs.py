@@ -204,7 +204,9 @@ class RulePack(Frozen):
     def _prepared(self) -> frozenset[str]:
         """Fields that other fields are read from."""
         return frozenset(
-            name for name, s in self.fields.items() if isinstance(s, Reading) and s.read in {"texts", "sentences", "own"}
+            name
+            for name, s in self.fields.items()
+            if isinstance(s, Reading) and s.read in {"texts", "sentences", "own"}
         )
 
     def concerns(self, given: Persona | Mapping[str, Any]) -> bool:
@@ -240,9 +242,7 @@ class RulePack(Frozen):
     @cached_property
     def _plan(self) -> tuple[tuple[str, str, Reading | None], ...]:
         """Each field with its first path, and how it is read there."""
-        return tuple(
-            (name, s, None) if isinstance(s, str) else (name, s.path[0], s) for name, s in self.fields.items()
-        )
+        return tuple((name, s, None) if isinstance(s, str) else (name, s.path[0], s) for name, s in self.fields.items())
 
     def _filled(self, known: Mapping[str, Any]) -> dict[str, Any]:
         """Values of all fields from those that are known by field name or by path."""

@@ -215,7 +215,9 @@ class Reading(Frozen):
         asked = [names is None or bool(self._asked_of(dict.fromkeys(names))) for names in kinds]
         if not any(asked):
             return Column.missing(len(base))
-        return base if all(asked) else base.map(lambda v: v if not isinstance(v, Mapping) or self._asked_of(v) else None)
+        return (
+            base if all(asked) else base.map(lambda v: v if not isinstance(v, Mapping) or self._asked_of(v) else None)
+        )
 
     def _asked_of(self, given: Mapping[Any, Any]) -> tuple[Any, ...]:
         """Keys of a mapping that say one of `keys`; the same keys come in person after person, so it is kept."""

@@ -12,7 +12,14 @@ from personae.creation._remains import broken_characters, machine_markup, prompt
 from personae.text import ai_identity_leak, control_tokens, normalise, refusal
 
 TemplateKind = Literal[
-    "unfilled_slot", "filler_text", "model_words", "control_token", "repeated_paragraph", "markup", "broken_text", "loop"
+    "unfilled_slot",
+    "filler_text",
+    "model_words",
+    "control_token",
+    "repeated_paragraph",
+    "markup",
+    "broken_text",
+    "loop",
 ]
 _SLOT_WORDS: Final = (
     "insert|your|name|first[ _-]?name|last[ _-]?name|full[ _-]?name|age|city|town|country|place|location|occupation|job"
@@ -71,7 +78,7 @@ _FILLER_MARKS: Final = (
     "nemo enim", "at vero", "neque porro", " text", "eiusmod", "incididunt", "asdf", "blah blah",
 )  # fmt: skip
 """One of these stands in everything that `_FILLER` finds."""
-_SLOT_MARKS: Final = ("{", "[", "<", "%", "$", "_", "XXX", "TBD", "Insert ", "TO" "DO", "FIX" "ME")
+_SLOT_MARKS: Final = ("{", "[", "<", "%", "$", "_", "XXX", "TBD", "Insert ", "TODO", "FIXME")
 """One of these stands in every slot."""
 _HINTS: Final = (
     r"ai|a\.i\.|artificial|assist|anthropic|alibaba|algorithm|apolog|able|appropriate|absolutely",
@@ -140,7 +147,7 @@ def template_findings(text: str, *, own_words: bool = False, card: bool = False)
     said = None if own_words else _model_words(text) or (None if card else prompt_words(text))
     if said is not None:
         out.append(TemplateFinding("model_words", said))
-    if not (own_words or card) and (marks := machine_markup(text)) is not None:
+    if not (own_words or card or out) and (marks := machine_markup(text)) is not None:
         out.append(TemplateFinding("markup", marks))
     if (broken := broken_characters(text)) is not None:
         out.append(TemplateFinding("broken_text", broken))

@@ -15,7 +15,7 @@ _QUOTES: Final = ("“", "„", "«", '"', "‘", "'")
 _ELLIPSIS: Final = "…"
 _END: Final = re.compile(r"(?<=[.!?…])[\"”’)]{0,2}\s{1,9}|\n\s{0,9}|;\s{1,9}")
 _UNSURE: Final = re.compile(
-    r"\b(?:used to (?!seeing|the|being)|formerly|in former (?:days|years)|no longer|any ?more\b|until|till|before that|years ago when"
+    r"\b(?:(?<!\bis )(?<!\bam )(?<!are )(?<!was )(?<!were )(?<!get )(?<!got )used to|formerly|in former (?:days|years)|no longer|any ?more\b|until|till|before that|years ago when"
     r"|one day|pretend(?:s|ed|ing)?|imagin(?:e|es|ed|ing|ary)|in jest|for fun|as a joke|jok(?:es|ed|ing)"
     r"|as if|says that|said that|by mistake|in the (?:novel|film|movie|play|story|song))\b",
     re.IGNORECASE,
@@ -50,9 +50,15 @@ _OTHER: Final = re.compile(
     r"(?! (?:and (?:I|@|he|she|you)\b|at heart))|(?:somebody|someone|everybody|everyone|nobody|people)\b)",
     re.IGNORECASE,
 )
-_OWN: Final = re.compile(r"^(?:and |but |so |then |once |today |now |at |as )?(?:@|I\b|you\b|[^,]{2,40}, (?:@|I|you)\b)", re.I)
-_FOLLOWING: Final = re.compile(r"^(?:and |but |so |then |today |now )?(?:he|she|they|him|his|her|their)\b", re.IGNORECASE)
-_ANOTHER: Final = re.compile(rf"^(?:an?|the) (?:{_KIN})\b (?:@|he|she|I|you|they|whom|named|called|next)\b", re.IGNORECASE)
+_OWN: Final = re.compile(
+    r"^(?:and |but |so |then |once |today |now |at |as )?(?:@|I\b|you\b|[^,]{2,40}, (?:@|I|you)\b)", re.I
+)
+_FOLLOWING: Final = re.compile(
+    r"^(?:and |but |so |then |today |now )?(?:he|she|they|him|his|her|their)\b", re.IGNORECASE
+)
+_ANOTHER: Final = re.compile(
+    rf"^(?:an?|the) (?:{_KIN})\b (?:@|he|she|I|you|they|whom|named|called|next)\b", re.IGNORECASE
+)
 _ADVERBS: Final = re.compile(
     r"(?:(?<=[\w,’'@] )|^)(?:now|currently|also|often|usually|happily|regularly|actually|really|mostly|already|today|lately"
     r"|nowadays|these days|at the moment|at present|in truth|of course|as always|even|gladly|proudly),? (?=[\w@])",
