@@ -203,11 +203,7 @@ class RulePack(Frozen):
     @cached_property
     def _prepared(self) -> frozenset[str]:
         """Fields that other fields are read from."""
-        return frozenset(
-            name
-            for name, s in self.fields.items()
-            if isinstance(s, Reading) and s.read in {"texts", "sentences", "own"}
-        )
+        return frozenset(name for name, s in self.fields.items() if isinstance(s, Reading) and s.ready)
 
     def concerns(self, given: Persona | Mapping[str, Any]) -> bool:
         """Whether the pack is meant for this person (or its mapping as in a file)."""

@@ -29,6 +29,7 @@ _SPELLED: Final = re.compile(
     re.IGNORECASE,
 )
 _NUMBER: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{3}){1,4}(?:\.[0-9]{1,6})?|[0-9]{1,15}(?:\.[0-9]{1,6})?")
+_READY: Final = frozenset({"texts", "sentences", "own"})
 _DIGIT: Final = re.compile(r"\d")
 _LISTS: Final = ("path", "own", "keys", "only", "unless", "patterns", "term", "scale")
 LONGEST_READ: Final = 20_000
@@ -43,8 +44,8 @@ class Reading(Frozen):
 
     Args:
         path: dotted paths of a person (`relations`, `social.age`, `ext.student.values`); texts of all are read. Of a
-            pack also the name of a field above that reads `texts`, `sentences` or `own`: what many fields are read from is
-            then made ready once.
+            pack also the name of a field above that reads `texts`, `sentences` or `own`: what many fields are read
+            from is then made ready once.
         own: paths of the own name; it is read as `@`, so that patterns can tell the person from others.
         keys: of a mapping (`attributes`), only what stands under keys that say one of these phrases.
         where: of a list of records, only those whose keys say one of these phrases.
@@ -105,6 +106,11 @@ class Reading(Frozen):
     def paths(self) -> tuple[str, ...]:
         """Every path it needs: what is read, then the own name."""
         return (*self.path, *self.own)
+
+    @property
+    def ready(self) -> bool:
+        """Whether other fields can be read from this one."""
+        return self.read in _READY
 
     def of(self, *values: Any) -> Any:
         """What the field holds, from the values at `paths`; None when there is nothing to read."""
@@ -176,12 +182,8 @@ class Reading(Frozen):
         if self.read == "text":
             return tuple(texts) if any(isinstance(v, (list, tuple)) for v in given) else texts[0]
         told = [self._named(str(t)[:LONGEST_READ], names) for t in texts]
-        if self.read == "texts":
-            return tuple(without_quotations(text) for text in told)
-        if self.read == "sentences":
-            return tuple(s for text in told for s, _ in asserted(without_quotations(text))) or None
-        if self.read == "own":
-            return tuple(s for text in told for s, own in asserted(without_quotations(text)) if own) or None
+        if self.ready:
+            return self._ready(told)
         if self.spelled is not None:
             told = [_SPELLED.sub(_in_digits, text) for text in told]
         if self.read == "numbers":
@@ -191,6 +193,13 @@ class Reading(Frozen):
         if self.read == "captures":
             return tuple(dict.fromkeys(word for text in told for word in self._captures(text)))
         return next((v for text in told if (v := self._first(text)) is not None), None)
+
+    def _ready(self, told: list[str]) -> tuple[str, ...] | None:
+        """Texts from which other fields are read."""
+        plain = [without_quotations(text) for text in told]
+        if self.read == "texts":
+            return tuple(plain)
+        return tuple(s for text in plain for s, own in asserted(text) if own or self.read == "sentences") or None
 
     def _texts(self, value: Any, names: tuple[Any, ...]) -> Iterable[Any]:
         """The texts (or numbers) at one path that are wanted."""
@@ -215,11 +224,13 @@ class Reading(Frozen):
         asked = [names is None or bool(self._asked_of(dict.fromkeys(names))) for names in kinds]
         if not any(asked):
             return Column.missing(len(base))
-        return (
-            base if all(asked) else base.map(lambda v: v if not isinstance(v, Mapping) or self._asked_of(v) else None)
-        )
+        return base if all(asked) else base.map(self._with_asked)
 
-    def _asked_of(self, given: Mapping[Any, Any]) -> tuple[Any, ...]:
+    def _with_asked(self, given: Any) -> Any:
+        """A mapping if it has a key that is asked for; anything else as it is."""
+        return None if isinstance(given, Mapping) and not self._asked_of(given) else given
+
+    def _asked_of(self, given: Any) -> tuple[Any, ...]:
         """Keys of a mapping that say one of `keys`; the same keys come in person after person, so it is kept."""
         known, names = self._known_keys, tuple(given)
         if names not in known:

@@ -25,7 +25,10 @@ _PROMPTS: Final = tuple(
         (("json",), r"\b(?:output|return|respond with|reply with|answer with) only (?:a |the )?(?:valid )?json\b"),
         (
             ("the voice of",),
-            r"\b(?:respond|reply|answer|speak|write) (?:only )?in the voice of (?:the|this|your) (?:character|persona|person)\b",
+            (
+                r"\b(?:respond|reply|answer|speak|write) (?:only )?in the voice of"
+                r" (?:the|this|your) (?:character|persona|person)\b"
+            ),
         ),
         (
             ("the first person", "the second person", "the third person"),
@@ -37,23 +40,32 @@ _PROMPTS: Final = tuple(
         ),
         (
             ("persona", "profile", "biograph", "backstor", "character desc"),
-            rf"{_START}(?:please )?(?:generate|create|write|produce) (?:an?|the|one|\d{{1,3}}) (?:[a-z-]{{2,15}} ){{0,3}}?"
-            r"(?:personas?|character descriptions?|character profiles?|biograph(?:y|ies)|backstor(?:y|ies)|user profiles?)"
-            r" (?:of|for|about|based on|with|who)\b",
+            (
+                rf"{_START}(?:please )?(?:generate|create|write|produce) (?:an?|the|one|\d{{1,3}})"
+                r" (?:[a-z-]{2,15} ){0,3}?(?:personas?|character descriptions?|character profiles?|biograph(?:y|ies)"
+                r"|backstor(?:y|ies)|user profiles?) (?:of|for|about|based on|with|who)\b"
+            ),
         ),
         (
             ("note: this", "disclaimer: this"),
-            rf"{_START}(?:note|disclaimer): this (?:is|persona is|profile is|character is) an? "
-            r"(?:purely |entirely |completely )?(?:fictional|fictitious|synthetic|made-up|generated)\b",
+            (
+                rf"{_START}(?:note|disclaimer): this (?:is|persona is|profile is|character is) an? "
+                r"(?:purely |entirely |completely )?(?:fictional|fictitious|synthetic|made-up|generated)\b"
+            ),
         ),
         (
             ("this persona", "this profile", "this character description"),
-            r"\bthis (?:persona|profile|character description) (?:is|was|has been) "
-            r"(?:designed|meant|intended|created|generated|written)\b",
+            (
+                r"\bthis (?:persona|profile|character description) (?:is|was|has been) "
+                r"(?:designed|meant|intended|created|generated|written)\b"
+            ),
         ),
         (
             ("sure", "certainly", "of course", "absolutely", "great"),
-            rf"{_START}(?:sure|certainly|of course|absolutely|great)[!,.:] (?:here(?:['’]s| is| are)|below (?:is|are))\b",
+            (
+                rf"{_START}(?:sure|certainly|of course|absolutely|great)[!,.:]"
+                r" (?:here(?:['’]s| is| are)|below (?:is|are))\b"
+            ),
         ),
         (
             ("persona ", "persona#", "character ", "character#", "profile "),

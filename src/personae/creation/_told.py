@@ -15,7 +15,8 @@ _QUOTES: Final = ("“", "„", "«", '"', "‘", "'")
 _ELLIPSIS: Final = "…"
 _END: Final = re.compile(r"(?<=[.!?…])[\"”’)]{0,2}\s{1,9}|\n\s{0,9}|;\s{1,9}")
 _UNSURE: Final = re.compile(
-    r"\b(?:(?<!\bis )(?<!\bam )(?<!are )(?<!was )(?<!were )(?<!get )(?<!got )used to|formerly|in former (?:days|years)|no longer|any ?more\b|until|till|before that|years ago when"
+    r"\b(?:(?<!\bis )(?<!\bam )(?<!are )(?<!was )(?<!were )(?<!get )(?<!got )used to"
+    r"|formerly|in former (?:days|years)|no longer|any ?more\b|until|till|before that|years ago when"
     r"|one day|pretend(?:s|ed|ing)?|imagin(?:e|es|ed|ing|ary)|in jest|for fun|as a joke|jok(?:es|ed|ing)"
     r"|as if|says that|said that|by mistake|in the (?:novel|film|movie|play|story|song))\b",
     re.IGNORECASE,
@@ -23,7 +24,8 @@ _UNSURE: Final = re.compile(
 """A sentence with one of these says nothing for certain about how things are now."""
 _MODAL: Final = re.compile(
     r"(?:^|[, ])(?:and |but |or |who |which |that )?(?:(?:@|I|he|she|you|they|we) )?"
-    r"(?:(?:would|could|might|should|may (?:be|have|one)|wish(?:es|ed)?|hop(?:e|es|ed|ing)|dream(?:s|ed|t|ing)?|want(?:s|ed|ing)?"
+    r"(?:(?:would|could|might|should|may (?:be|have|one)|wish(?:es|ed)?|hop(?:e|es|ed|ing)|dream(?:s|ed|t|ing)?"
+    r"|want(?:s|ed|ing)?"
     r"|plan(?:s|ned|ning)? (?:to|on)|longs? (?:to|for)|if|unless|whether|maybe|perhaps|when (?:@|I|he|she|you|they)"
     r"|as an? (?:child|boy|girl|kid|teenager|young)|before (?:@|I|he|she|you|they|that|this)"
     r"|will|almost|nearly|wonders?|fears?|afraid|feels? like|acts? like|cried like|dressed as|plays? (?:the|an?))\b"
@@ -51,7 +53,7 @@ _OTHER: Final = re.compile(
     re.IGNORECASE,
 )
 _OWN: Final = re.compile(
-    r"^(?:and |but |so |then |once |today |now |at |as )?(?:@|I\b|you\b|[^,]{2,40}, (?:@|I|you)\b)", re.I
+    r"^(?:and |but |so |then |once |today |now |at |as )?(?:@|I\b|you\b|[^,]{2,40}, (?:@|I|you)\b)", re.IGNORECASE
 )
 _FOLLOWING: Final = re.compile(
     r"^(?:and |but |so |then |today |now )?(?:he|she|they|him|his|her|their)\b", re.IGNORECASE
@@ -60,8 +62,9 @@ _ANOTHER: Final = re.compile(
     rf"^(?:an?|the) (?:{_KIN})\b (?:@|he|she|I|you|they|whom|named|called|next)\b", re.IGNORECASE
 )
 _ADVERBS: Final = re.compile(
-    r"(?:(?<=[\w,’'@] )|^)(?:now|currently|also|often|usually|happily|regularly|actually|really|mostly|already|today|lately"
-    r"|nowadays|these days|at the moment|at present|in truth|of course|as always|even|gladly|proudly),? (?=[\w@])",
+    r"(?:(?<=[\w,’'@] )|^)(?:now|currently|also|often|usually|happily|regularly|actually|really|mostly|already|today"
+    r"|lately|nowadays|these days|at the moment|at present|in truth|of course|as always|even|gladly"
+    r"|proudly),? (?=[\w@])",
     re.IGNORECASE,
 )
 """Words between a subject and its verb, or before both, that change nothing."""
