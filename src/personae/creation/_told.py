@@ -76,7 +76,7 @@ def without_quotations(text: str) -> str:
     if not any(mark in text for mark in _QUOTES):
         return text
     rest = _QUOTED.sub(_ELLIPSIS, text)
-    return rest if 2 * len(rest) > len(text) else text
+    return rest if any(map(str.isalpha, rest)) else text
 
 
 @lru_cache(maxsize=8192)
