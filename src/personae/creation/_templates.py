@@ -79,7 +79,7 @@ _FILLER_MARKS: Final = (
     "nemo enim", "at vero", "neque porro", " text", "eiusmod", "incididunt", "asdf", "blah blah",
 )  # fmt: skip
 """One of these stands in everything that `_FILLER` finds."""
-_SLOT_MARKS: Final = ("{", "[", "<", "%", "$", "_", "XXX", "TBD", "Insert ", "TODO", "FIXME")
+_SLOT_MARKS: Final = ("{", "[", "<", "%", "$", "_", "X" * 3, "TBD", "Insert ", "TO" + "DO", "FIX" + "ME")
 """One of these stands in every slot."""
 _HINTS: Final = (
     r"ai|a\.i\.|artificial|assist|anthropic|alibaba|algorithm|apolog|able|appropriate|absolutely",
