@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import islice
@@ -46,8 +45,8 @@ TOLD: dict[str, tuple[str, ...]] = {
     "event_before_birth": ("event_before_birth", "event_before_birth_told"),
     "event_after_age": ("event_beyond_age",),
     "other_age_in_text": ("age_told",),
-    "other_name_in_text": ("name_told",),
-    "other_sex_in_text": ("woman_called_man", "man_called_woman"),
+    "other_name_in_text": ("name_told", "name_said"),
+    "other_sex_in_text": ("woman_called_*", "man_called_*"),
     "other_job_in_text": ("job_told",),
     "template_slot": ("unfilled_slot",),
     "ai_phrase": ("model_words",),
@@ -265,12 +264,65 @@ TOLD_ELSEWHERE: list[tuple[dict[str, Any], str | None]] = [
     ({"social": {"income": "-$40,000 a year"}}, "income_negative"),
     ({"social": {"household": "lives alone"}, "attributes": {"household_size": 4}}, "alone_size"),
     ({"personal": {"big_five": {"openness": 140.0}}}, "trait_possible_o"),
+    # Any voice and any place where a life is told; wishes, quotations, the past and other people do not count.
+    ({"attributes": {"bio": "You are 43 years old."}}, "age_told"),
+    ({"attributes": {"life.background": "I turned forty-three last month."}}, "age_told"),
+    ({"attributes": {"bio": "He says: “I am 43 years old.” He will be 43 years old one day."}}, None),
+    ({"attributes": {"bio": "Her boss is kind. She is 61 years old."}}, None),
+    ({"attributes": {"pets": "none"}, "description": "My dog sleeps on the sofa."}, "no_pets_told"),
+    ({"attributes": {"pets": "none"}, "description": "I would love to have a dog. My neighbour’s dog is old."}, None),
+    ({"social": {"religion": "Hindu"}, "description": "I am a devout Muslim."}, "faith_hindu"),
+    ({"social": {"religion": "Hindu"}, "description": "I was raised as a Muslim. My wife is a Muslim."}, None),
+    ({"social": {"residence": "Lisbon"}, "description": "I live in Helsinki."}, "home_city"),
+    ({"social": {"residence": "Lisbon"}, "description": "I used to live in Helsinki, and my son lives in Oslo."}, None),
+    ({"social": {"residence": "Madrid, Portugal"}}, "town_land_1"),
+    ({"social": {"residence": "Paris, Texas"}}, None),
+    ({"social": {"employment": "employed"}, "description": "I have been out of work since May."}, "employed_jobless"),
+    ({"social": {"employment": "employed"}, "description": "My brother is out of work."}, None),
+    ({"attributes": {"children": 2}, "description": "I am a mother of four."}, "children_counted"),
+    ({"attributes": {"children": 2}, "description": "I teach four children at home."}, None),
+    ({"attributes": {"allergies": "shellfish"}, "description": "I eat shrimp every day."}, "ate_shellfish_listed"),
+    ({"attributes": {"allergies": "milk"}, "description": "I drink oat milk every day."}, None),
+    ({"description": "I love coffee. I hate coffee."}, "loved_hated"),
+    ({"description": "I love coffee. My wife hates coffee. I hate coffee breaks."}, None),
+    ({"description": "I never learned to drive. I drive to work every day."}, "drives_told_not"),
+    ({"description": "I never learned to drive. My wife drives to work every day."}, None),
+    ({"description": "I work 200 hours a week."}, "hours_week"),
+    ({"description": "The shop is open 168 hours a week, and I work 60 hours a week."}, None),
+    ({"names": {"full": "Bo Li", "given": "Quentin"}}, "given_name"),
+    ({"names": {"full": "Bo Li", "given": "Bo"}}, None),
+    ({"description": "I came into this world in 1979."}, "birth_year_told_now"),
+    ({"beliefs": [{"topic": "dams", "stance": "for it"}, {"topic": "dams", "stance": "against it"}]}, "belief_both"),
+    ({"beliefs": [{"topic": "dams", "stance": "for it"}, {"topic": "cars", "stance": "against it"}]}, None),
 ]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Likes <b>tea</b> and walks.", "markup"), ("5 < 6 and 7 > 3, says Bo.", None), ("**Name:** Bo", "markup"),
+        ('"age": 34, "job": "baker"', "markup"), ('They call him "the baker": he bakes.', None),
+        ("A caf\u00c3\u00a9 near the park.", "broken_text"), ("S\u00c3O PAULO and a caf\u00e9.", None),
+        ("and then and then and then and then and then", "loop"), ("Ha ha ha ha ha ha, says Bo.", None),
+        ("the best of the best of the best of the best of the best of", "loop"), ("Very, very, very tall.", None),
+        ("Tea. Persona 3: a baker.", "model_words"), ("A person of 3 talents.", None),
+        ("Output only valid JSON.", "model_words"), ("Writes JSON all day.", None),
+        ("I hope this helps.", "model_words"), ("I hope this helps him sleep, says Bo.", None),
+        ("Works at COMPANY_NAME.", "unfilled_slot"), ("Grew up in $CITY.", "unfilled_slot"), ("Owes $50 to Al.", None),
+    ],
+)  # fmt: skip
+def test_what_machines_leave_in_texts(text: str, kind: str | None) -> None:
+    assert [f.kind for f in _templates.template_findings(text)] == ([] if kind is None else [kind])
+
+
+def test_words_for_nothing_are_no_texts() -> None:
+    assert [f.code for f in lint({"names": {"full": "Bo"}, "description": "N/A"})] == ["no_value"]
+    assert lint({"names": {"full": "Bo"}, "attributes": {"pets": "none", "licence": "N/A"}}) == ()
 
 
 @pytest.mark.parametrize(("fields", "code"), TOLD_ELSEWHERE)
 def test_what_is_told_in_several_places(fields: dict[str, Any], code: str | None) -> None:
-    body = {"names": {"full": "Bo Li"}, **fields, "social": {"age": 34, **fields.get("social", {})}}
+    body: dict[str, Any] = {"names": {"full": "Bo Li"}, **fields, "social": {"age": 34, **fields.get("social", {})}}
     assert [f.code for f in lint(body)] == ([] if code is None else [code])
     assert list(lint_many([body, {"names": {"full": "Al"}}])) == [lint(body), ()]
 
@@ -295,6 +347,12 @@ def test_a_record_without_a_name_is_not_called_by_another() -> None:
         ({"note": "Seen on 12/05."}, {"blood_pressure": "180/110"}, None),
         ({"admitted": "2023-02-30"}, {}, "admitted_date"),
         ({"admitted": "12 May 2023"}, {}, None),
+        ({"note": "Heart rate 600 bpm."}, {}, "pulse_noted"),
+        ({"note": "Heart rate 60 bpm, temperature 37.2 C."}, {}, None),
+        ({"note": "Never had asthma.", "conditions": ["asthma"]}, {}, "condition_denied"),
+        ({"note": "Family history of asthma.", "conditions": ["asthma"]}, {}, None),
+        ({"note": "Takes no medication.", "medications": [{"name": "ampicillin"}]}, {}, "medication_denied"),
+        ({"conditions": ["type 1 diabetes", "type 2 diabetes"]}, {}, "two_diabetes"),
     ],
 )
 def test_measures_dates_and_allergies_of_patients(
@@ -317,7 +375,7 @@ def test_measures_dates_and_allergies_of_patients(
         ("Bo Li is a man of few words.", None),
         ("New York is a loud place, and Bo is at home in it.", None),
         ("Her mother, Anna Kern, was a baker.", None),
-        ("My name is Anna Kern.", "name_told"),
+        ("My name is Anna Kern.", "name_said"),
         ("Bo works as a chatbot engineer, as an AI researcher would.", None),
         ("Use [brackets] {sparingly}, thinks Bo.", "unfilled_slot"),
         ("Born in 1930, Bo is 34 years old.", "birth_year_told"),
@@ -436,7 +494,7 @@ def test_quick_looks_change_no_finding(pieces: list[str]) -> None:
     text = "".join(pieces)
     slow = _templates.template_findings.__wrapped__
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_templates, "_SLOT_MARK", re.compile(""))
+        patch.setattr(_templates, "_may_hold_slot", bool_true)
         patch.setattr(_templates, "_may_hold_filler", bool_true)
         patch.setattr(_templates, "_may_be_model_words", bool_true)
         expected = [slow(text), slow(text, own_words=True), slow(text, card=True)]

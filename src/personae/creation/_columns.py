@@ -45,6 +45,11 @@ class Column:
         return len(self.codes)
 
     @property
+    def of_mappings(self) -> bool:
+        """Whether its first value is a mapping."""
+        return bool(self.values) and isinstance(self.values[0], dict)
+
+    @property
     def known(self) -> Mask:
         """Rows with a value."""
         return self.codes >= 0

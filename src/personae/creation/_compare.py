@@ -35,7 +35,7 @@ class Compare(Frozen):
     Args:
         left: a field.
         op: `<`, `<=`, `>`, `>=`, `==` or `!=`; of words also `shares` (a word of four letters or more is part of a
-            word of the other side).
+            word of the other side; a side without one counts whole).
         right: another field.
         value: a number (or a word) in place of `right`.
         factor: what the right side is multiplied by.
@@ -161,8 +161,10 @@ _WORD: Final = re.compile(r"\w{4,}")
 
 
 def _share(left: str, right: str) -> bool:
-    """Whether a word of four letters or more on one side is part of a word on the other."""
-    return any(w in right for w in _WORD.findall(left)) or any(w in left for w in _WORD.findall(right))
+    """Whether a word of four letters or more on one side is part of a word on the other; what has none counts whole."""
+    return any(w in right for w in _WORD.findall(left) or [left]) or any(
+        w in left for w in _WORD.findall(right) or [right]
+    )
 
 
 def _number(value: object) -> Range | None:

@@ -15,6 +15,7 @@ from personae.core import InputError, Persona, PersonaeError, extensions
 from personae.creation._columns import Column
 from personae.creation._deep_rules import check_deep
 from personae.creation._packs import RulePack, at_path, body_of, load_pack, pack_names
+from personae.creation._remains import LONGEST_NO_VALUE, is_no_value
 from personae.creation._rules import Rule, Severity, check_fields
 from personae.creation._templates import TemplateKind, template_findings
 from personae.text import normalise
@@ -30,15 +31,24 @@ _CARD: Final = "character_card"
 _SKIPPED: Final = frozenset({"provenance", "id", "schema_version", "kind", "evidence", "policy", "consent"})
 _CUT: Final = "ext.deep.sections"
 """the narrative of a deep person cut at its sections: every text in it stands elsewhere"""
+_VALUED: Final = ("attributes", "description", "context.", "social.")
+_PROSE: Final = frozenset({"description", "context.situation"})
+_PROSE_ENDS: Final = (".bio", ".biography", ".background", ".summary", ".hobby", ".hobbies")
+_NO_VALUE: Final = "what a program writes for nothing: leave the field out"
 _UNFIT: Final = "make it fit the schema of a persona"
 _LEAST_TEXT: Final = 60
 """Shortest text, in characters, that is told when two fields hold it."""
+_LONGEST_WORD: Final = 80
+"""Longest text, in characters, that may be a word of a vocabulary."""
 _HINTS: Final[Mapping[TemplateKind, str]] = {
     "unfilled_slot": "a slot of a template was not filled in",
     "filler_text": "filler text: write something about the person",
     "model_words": "words of the model that wrote the text: take them out",
     "control_token": "a token of a chat template: take it out",
     "repeated_paragraph": "the same paragraph stands here twice",
+    "markup": "markup or code: leave the words only",
+    "broken_text": "characters that were read in a wrong encoding",
+    "loop": "the same words again and again",
 }
 
 
@@ -81,8 +91,9 @@ def lint(persona: Given, packs: Packs = "auto") -> tuple[Finding, ...]:
     """
     body = _body(persona)
     out = [*_schema(persona, body), *_texts(body), *_words(persona, body)]
+    tongues: dict[str, str] = {}
     for pack in _chosen(packs):
-        if packs != "auto" or _meant(pack, body):
+        if packs != "auto" or _meant(pack, body, tongues):
             out += _broken(pack, body)
     return tuple(out)
 
@@ -102,8 +113,9 @@ def lint_many(people: Iterable[Given], packs: Packs = "auto") -> Iterator[tuple[
 def _lint_chunk(people: Sequence[Given], packs: Sequence[RulePack], *, auto: bool) -> list[tuple[Finding, ...]]:
     bodies = [_body(person) for person in people]
     out = [[*_schema(p, body), *_texts(body), *_words(p, body)] for p, body in zip(people, bodies, strict=True)]
+    tongues: list[dict[str, str]] = [{} for _ in bodies]
     for pack in packs:
-        rows = [row for row, body in enumerate(bodies) if not auto or _meant(pack, body)]
+        rows = [row for row, body in enumerate(bodies) if not auto or _meant(pack, body, tongues[row])]
         if not rows:
             continue
         given = {path: Column.of([at_path(bodies[row], path) for row in rows]) for path in pack.paths}
@@ -154,15 +166,19 @@ def _body(given: Any) -> Mapping[str, Any]:
     return body_of(given) if isinstance(given, (Persona, Mapping)) else {}
 
 
-def _meant(pack: RulePack, body: Mapping[str, Any]) -> bool:
+def _meant(pack: RulePack, body: Mapping[str, Any], tongues: dict[str, str]) -> bool:
+    """Whether a pack is meant for a person; `tongues` keeps the pack of each family whose language the record uses."""
     parts = {path: part for path in pack.applies if (part := at_path(body, path)) is not None}
     if pack.applies and not parts:
         return False
     languages = _languages().get(pack.name)
     if languages is None:
         return True
-    told = [text for _, text in _leaves(parts)]
-    return pack.name == max(languages, key=lambda one: sum(word in one[1] for word in told))[0]
+    family = languages[0][0]
+    if family not in tongues:
+        told = [text for _, text in _leaves(parts) if len(text) <= _LONGEST_WORD]
+        tongues[family] = max(languages, key=lambda one: sum(word in one[1] for word in told))[0]
+    return pack.name == tongues[family]
 
 
 def _broken(pack: RulePack, body: Mapping[str, Any]) -> list[Finding]:
@@ -219,6 +235,12 @@ def _texts(body: Mapping[str, Any]) -> list[Finding]:
             out.append(
                 Finding(found.kind, _owner(path), (path,), severity, _HINTS[found.kind], ((path, short(found.words)),))
             )
+        if (
+            len(text) <= LONGEST_NO_VALUE
+            and is_no_value(text, prose=path in _PROSE or path.endswith(_PROSE_ENDS))
+            and path.startswith(_VALUED)
+        ):
+            out.append(Finding("no_value", _owner(path), (path,), "error", _NO_VALUE, ((path, short(text)),)))
         if len(text) >= _LEAST_TEXT:
             key = normalise(text[:20_000])
             if key in seen:

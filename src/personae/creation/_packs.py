@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from personae.core import Fact, Frozen, Persona, RecipeError
-from personae.creation._columns import Column, Combinations
+from personae.creation._columns import Column
 from personae.creation._documents import parse_yaml, require_known, shipped_names
 from personae.creation._load import load_text
 from personae.creation._locales import extended
@@ -101,6 +101,7 @@ class RulePack(Frozen):
         applies: the pack is meant for people who have a value at one of these paths; empty: for everybody.
         vocab: closed sets of words, `order` says which end is best; rules name one as `@name` (a scale: worst first).
         groups: named lists of words or of fields, also `@name`.
+        pieces: parts of patterns; `<<name>>` in a pattern, or in a piece below, stands for one.
         anchors: what a target value asks for; they become rules.
         owners: who repairs which fields.
 
@@ -121,6 +122,7 @@ class RulePack(Frozen):
     applies: tuple[str, ...] = ()
     vocab: dict[str, Vocabulary] = Field(default_factory=dict)
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    pieces: dict[str, str] = Field(default_factory=dict)
     anchors: tuple[Anchor, ...] = ()
     own_rules: tuple[Rule, ...] = Field(default=(), alias="rules")
     owners: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -132,8 +134,9 @@ class RulePack(Frozen):
     def _groups(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
-        groups = _all_groups(data)
         where = f"pack {data.get('name', '')!r}"
+        data = _pieced(data, where)
+        groups = _all_groups(data)
         out = {**data, "groups": {k: v for k, v in groups.items() if k in (data.get("groups") or {})}}
         for key in ("rules", "own_rules", "anchors"):
             if key in data:
@@ -145,6 +148,14 @@ class RulePack(Frozen):
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
+        made: set[str] = set()
+        for name, source in self.fields.items():
+            for path in () if isinstance(source, str) else source.path:
+                if path in self._prepared and path not in made:
+                    raise RecipeError(
+                        f"pack {self.name!r}: field {name!r} is read from {path!r}.", hint=f"Write {path!r} above it."
+                    )
+            made.add(name)
         for owner, names in self.owners.items():
             for name in names:
                 require_known(name, self.fields, f"pack {self.name!r}: owner {owner!r}", kind="field")
@@ -186,7 +197,13 @@ class RulePack(Frozen):
     def paths(self) -> tuple[str, ...]:
         """Every path of a person that the pack reads."""
         sources = self.fields.values()
-        return tuple(dict.fromkeys(p for s in sources for p in ((s,) if isinstance(s, str) else s.paths)))
+        read = dict.fromkeys(p for s in sources for p in ((s,) if isinstance(s, str) else s.paths))
+        return tuple(p for p in read if p not in self._prepared)
+
+    @cached_property
+    def _prepared(self) -> frozenset[str]:
+        """Fields that other fields are read from."""
+        return frozenset(name for name, s in self.fields.items() if isinstance(s, Reading) and s.ready)
 
     def concerns(self, given: Persona | Mapping[str, Any]) -> bool:
         """Whether the pack is meant for this person (or its mapping as in a file)."""
@@ -204,7 +221,24 @@ class RulePack(Frozen):
 
     def read(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Every field of the pack with its value, from the mapping that a file holds."""
-        return self._filled({path: at_path(body, path) for path in self.paths})
+        at = {path: at_path(body, path) for path in self.paths}
+        out: dict[str, Any] = {}
+        for name, first, source in self._plan:
+            if source is None:
+                out[name] = at[first]
+                continue
+            if len(source.path) == 1 and at[first] is None:
+                out[name] = source.default
+            else:
+                out[name] = source.of(*[at[path] for path in source.paths])
+            if name in self._prepared:
+                at[name] = out[name]
+        return out
+
+    @cached_property
+    def _plan(self) -> tuple[tuple[str, str, Reading | None], ...]:
+        """Each field with its first path, and how it is read there."""
+        return tuple((name, s, None) if isinstance(s, str) else (name, s.path[0], s) for name, s in self.fields.items())
 
     def _filled(self, known: Mapping[str, Any]) -> dict[str, Any]:
         """Values of all fields from those that are known by field name or by path."""
@@ -215,10 +249,13 @@ class RulePack(Frozen):
             elif isinstance(source, str):
                 out[name] = known.get(source)
             else:
-                out[name] = source.of(
-                    *[known[p] if p in known else known.get(self._base(p, known)) for p in source.paths]
-                )
+                out[name] = source.of(*[self._known(p, known, out) for p in source.paths])
         return out
+
+    def _known(self, path: str, known: Mapping[str, Any], made: Mapping[str, Any]) -> Any:
+        if path in self._prepared:
+            return made[path]
+        return known[path] if path in known else known.get(self._base(path, known))
 
     @cached_property
     def _names_of(self) -> dict[str, str]:
@@ -248,7 +285,7 @@ class RulePack(Frozen):
                 f"pack {self.name!r}: columns of {lengths or 'no'} rows.", hint="Give columns of one length."
             )
         missing = Column.missing(lengths[0])
-        met: dict[tuple[str, ...], Combinations] = {}
+        met: dict[object, Any] = {}
         out: dict[str, Column] = {}
         for name, source in self.fields.items():
             if name in own:
@@ -256,7 +293,8 @@ class RulePack(Frozen):
             elif isinstance(source, str):
                 out[name] = own.get(source, missing)
             else:
-                out[name] = source.column([own.get(self._base(path, own), missing) for path in source.paths], met)
+                bases = (out[p] if p in self._prepared else own.get(self._base(p, own), missing) for p in source.paths)
+                out[name] = source.column(list(bases), met)
         return out
 
     def masks(self, columns: Mapping[str, Any]) -> dict[str, NDArray[np.bool_]]:
@@ -275,17 +313,26 @@ def body_of(given: Persona | Mapping[str, Any]) -> Mapping[str, Any]:
 
 def at_path(body: Mapping[str, Any], path: str) -> Any:
     """Plain value at a dotted path of a mapping as in a file; facts unwrapped, empty lists and mappings as None."""
-    if path.startswith("attributes."):
-        attributes = body.get("attributes")
-        return _plain(attributes.get(path.removeprefix("attributes."))) if isinstance(attributes, Mapping) else None
+    attribute, steps = _steps(path)
     node: Any = body
-    for step in path.split("."):
+    if attribute is not None:
+        attributes = body.get("attributes")
+        node = attributes.get(attribute) if isinstance(attributes, Mapping) else None
+    for step in steps:
         if type(node) is not dict and not isinstance(node, Mapping):
             return None
         node = node.get(step)
         if node is None:
             return None
-    return _plain(node)
+    return node if type(node) is str else _plain(node)
+
+
+@lru_cache(maxsize=1024)
+def _steps(path: str) -> tuple[str | None, tuple[str, ...]]:
+    """The attribute that a path names, or the keys that lead to its place."""
+    if path.startswith("attributes."):
+        return path.removeprefix("attributes."), ()
+    return None, tuple(path.split("."))
 
 
 _EXTENDS: Final = re.compile(r"^extends:[ ]{0,9}([\w./-]{1,200})[ ]{0,9}(?:#.*)?$", re.MULTILINE)
@@ -295,13 +342,43 @@ _FACT: Final = frozenset(Fact.model_fields)
 def _plain(value: Any) -> Any:
     if isinstance(value, (str, int, float)):
         return value
+    if type(value) is dict and "value" not in value:
+        return {k: v if type(v) is str else _plain(v) for k, v in value.items() if v is not None} or None
     if isinstance(value, Mapping):
         if "value" in value and value.keys() <= _FACT:
             return _plain(value["value"])
         return {k: _plain(v) for k, v in value.items() if v is not None} or None
     if isinstance(value, (list, tuple)):
-        return tuple(_plain(v) for v in value) or None
+        return tuple([v if type(v) is str else _plain(v) for v in value]) or None
     return value
+
+
+_PIECE: Final = re.compile(r"<<([a-z_]{1,40})>>")
+
+
+def _pieced(data: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """A raw pack with its pieces put into the patterns that name them."""
+    pieces = data.get("pieces")
+    if not isinstance(pieces, Mapping):
+        return data
+
+    whole: dict[str, str] = {}
+
+    def put(found: re.Match[str]) -> str:
+        require_known(found[1], whole, f"{where}: <<{found[1]}>>", kind="piece")
+        return whole[found[1]]
+
+    for name, piece in pieces.items():
+        whole[str(name)] = _PIECE.sub(put, str(piece))
+
+    def within(value: Any) -> Any:
+        if isinstance(value, str):
+            return _PIECE.sub(put, value) if "<<" in value else value
+        if isinstance(value, Mapping):
+            return {k: within(v) for k, v in value.items()}
+        return [within(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+    return {k: within(v) if k in {"fields", "rules", "own_rules"} else v for k, v in data.items()}
 
 
 def _all_groups(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ LONGEST_PATTERN: Final = 1500
 _MOST_WAYS: Final = 20_000
 """Most ways in which a pattern may be tried at one place of a text."""
 _LONGEST_REPEAT: Final = 1000
+_MOST_SPELT: Final = 64
+"""Most texts that one branch of letters is spelt out as."""
 _parser: Any = import_module("re._parser")
 _Set: TypeAlias = frozenset[str]
 _ALPHABET: Final = frozenset(map(chr, (*range(0x180), *range(0x2010, 0x2030), 0x20AC, 0x3000, 0x4E00)))
@@ -21,13 +23,14 @@ _REPEATS: Final = frozenset({"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"})
 _REFERENCES: Final = frozenset({"GROUPREF", "GROUPREF_EXISTS", "GROUPREF_IGNORE"})
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=8192)
 def safe_pattern(pattern: str) -> re.Pattern[str]:
     """Compile a pattern (case does not matter) that is bounded on every text.
 
     Every repeat needs an upper end (`{1,9}`, not `+` or `*`), nothing refers back, and the number of ways in which it
     can be tried at one place is at most 20,000; so the time grows with the length of the text only. A repeat that can
-    only end in one way, since what follows begins otherwise, counts once.
+    only end in one way, since what follows begins otherwise, counts once; of words to choose from, those count that
+    can stand at one place.
 
     Raises:
         ValueError: it is no regular expression, too long, or not bounded.
@@ -70,6 +73,9 @@ def _ways_of(op: str, given: Any, after: _Set, pattern: str) -> float:
             return float(ends)
         return min(sum(math.exp(min(k * math.log(inner), 60.0)) for k in range(high - ends + 1, high + 1)), 1e30)
     if op == "BRANCH":
+        words = [_spelt(branch) for branch in given[1]]
+        if all(words):
+            return float(_alike([word for spelt in words for word in spelt]))
         starts = sorted((_first_of(branch) for branch in given[1]), key=lambda s: len(s[0]))
         ways = [_ways(list(branch), after, pattern) for branch in given[1]]
         total = sum(len(s) for s, _ in starts)
@@ -84,6 +90,41 @@ def _ways_of(op: str, given: Any, after: _Set, pattern: str) -> float:
     if op in _REFERENCES:
         raise ValueError(f"{pattern!r} refers back to a group: say it without")
     return 1.0
+
+
+def _spelt(items: Any) -> list[str]:
+    """Every text that a sequence of letters, some of which may be missing, can be; none for anything else."""
+    out = [""]
+    for op, given in items:
+        name = str(op)
+        if name == "LITERAL":
+            out = [word + chr(given).lower() for word in out]
+        elif name in {"IN", "MAX_REPEAT"} and (letters := _letters(name, given)):
+            out = [word + letter for word in out for letter in letters]
+        elif name == "AT" and str(given) == "AT_BOUNDARY":
+            continue
+        else:
+            return []
+        if len(out) > _MOST_SPELT:
+            return []
+    return out
+
+
+def _letters(op: str, given: Any) -> list[str]:
+    """What a class of a few letters, or a letter or group that may be missing, can be."""
+    if op == "IN":
+        return [chr(v).lower() for _, v in given] if all(str(o) == "LITERAL" for o, _ in given) else []
+    low, high, body = given
+    if (low, high) != (0, 1):
+        return []
+    inner = body[0][1][3] if len(body) == 1 and str(body[0][0]) == "SUBPATTERN" else body
+    return ["", *spelt] if (spelt := _spelt(inner)) else []
+
+
+def _alike(words: list[str]) -> int:
+    """Most of these texts that can stand at one place: those that another begins with."""
+    distinct = sorted(set(words))
+    return max(sum(word.startswith(start) for start in distinct) for word in distinct)
 
 
 def _first_of(items: Any) -> tuple[_Set, bool]:

@@ -13,8 +13,9 @@ from personae.core import Frozen
 from personae.creation._columns import Column, Combinations
 from personae.creation._match import may_say, phrases, says
 from personae.creation._patterns import safe_pattern
+from personae.creation._told import asserted, texts_with, without_quotations
 
-Read = Literal["text", "numbers", "first", "number", "level", "said", "captures", "keys"]
+Read = Literal["text", "numbers", "first", "number", "level", "said", "captures", "keys", "texts", "sentences", "own"]
 _STOP: Final = re.compile(r"[,.;!?\n]")
 _UNITS: Final = (
     "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
@@ -23,10 +24,13 @@ _UNITS: Final = (
 _TENS: Final = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _SPELLED: Final = re.compile(
     rf"\b(?:(?P<tens>{'|'.join(_TENS)})(?:[ -](?P<unit>{'|'.join(_UNITS[:9])}))?"
-    rf"|(?P<small>{'|'.join(sorted(_UNITS, key=len, reverse=True))}))(?=[\s-]years?\b|[,.;!?]|$|[\s-]+years?)",
+    rf"|(?P<small>{'|'.join(sorted(_UNITS, key=len, reverse=True))}))(?=[\s-]years?\b|[,.;!?]|$|[\s-]+years?"
+    r"|\s(?:last|this|in|children|kids|sons|daughters|hours|cigarettes|(?:grown|young|small|little|adult|lovely)\s)\b)",
     re.IGNORECASE,
 )
 _NUMBER: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{3}){1,4}(?:\.[0-9]{1,6})?|[0-9]{1,15}(?:\.[0-9]{1,6})?")
+_READY: Final = frozenset({"texts", "sentences", "own"})
+_DIGIT: Final = re.compile(r"\d")
 _LISTS: Final = ("path", "own", "keys", "only", "unless", "patterns", "term", "scale")
 LONGEST_READ: Final = 20_000
 """Most characters of one text that are read."""
@@ -39,7 +43,9 @@ class Reading(Frozen):
     """How a field is read from what stands at one or more paths.
 
     Args:
-        path: dotted paths of a person (`relations`, `social.age`, `ext.student.values`); texts of all are read.
+        path: dotted paths of a person (`relations`, `social.age`, `ext.student.values`); texts of all are read. Of a
+            pack also the name of a field above that reads `texts`, `sentences` or `own`: what many fields are read
+            from is then made ready once.
         own: paths of the own name; it is read as `@`, so that patterns can tell the person from others.
         keys: of a mapping (`attributes`), only what stands under keys that say one of these phrases.
         where: of a list of records, only those whose keys say one of these phrases.
@@ -50,8 +56,10 @@ class Reading(Frozen):
         read: `text` (as it stands: the first one, or of a list all), `numbers` (all that `patterns` capture), `first`
             (the first of them), `number` (the first number, thousands marks dropped), `captures` (the words that
             `patterns` capture), `said` (the phrases of `term` that are said), `level` (the word of `scale` beside
-            one of `term`), or `keys` (the keys of a mapping). `captures` and `said` give an empty list for a text
-            that holds none.
+            one of `term`), `keys` (the keys of a mapping), `texts` (all, with the own name as `@` and without what
+            they quote), `sentences` (of such texts, in English, what is said for certain) or `own` (of those, the ones
+            that are about the person and nobody else).
+            `captures` and `said` give an empty list for a text that holds none.
         patterns: regular expressions with a group for what is wanted (see `safe_pattern`).
         term: phrases for what a level is about, or that may be said.
         scale: level words.
@@ -99,8 +107,15 @@ class Reading(Frozen):
         """Every path it needs: what is read, then the own name."""
         return (*self.path, *self.own)
 
+    @property
+    def ready(self) -> bool:
+        """Whether other fields can be read from this one."""
+        return self.read in _READY
+
     def of(self, *values: Any) -> Any:
         """What the field holds, from the values at `paths`; None when there is nothing to read."""
+        if self._keyed and isinstance(values[0], dict) and not self._asked_of(values[0]):
+            return self.default
         for value in values[: len(self.path)]:
             if value is not None:
                 break
@@ -114,16 +129,42 @@ class Reading(Frozen):
         """Whether every text at its paths is wanted as it stands."""
         return not (self.own or self.keys or self.where or self.like or self.take or self.only or self.unless)
 
-    def column(self, bases: Sequence[Column], met: dict[tuple[str, ...], Combinations]) -> Column:
+    @cached_property
+    def _keyed(self) -> bool:
+        """Whether it reads one mapping, under some keys only."""
+        return len(self.path) == 1 and not self.own and bool(self.keys) and self.read != "keys"
+
+    @cached_property
+    def _of_texts(self) -> bool:
+        """Whether it reads one list of texts, of which it wants those that say something."""
+        alone = len(self.path) == 1 and self.path[0].isidentifier()
+        return alone and bool(self.only) and not (self.own or self.keys or self.where or self.like or self.take)
+
+    def _of(self, given: Any) -> list[Any]:
+        """Of one list of texts those that are wanted."""
+        try:
+            texts = texts_with(given, self.only) if isinstance(given, tuple) else None
+        except (TypeError, AttributeError):
+            texts = None
+        if texts is None:  # something else than texts stands there
+            return [*self._texts(given, ())]
+        return [text for text in texts if not (self.unless and says(text, self.unless))]
+
+    def column(self, bases: Sequence[Column], met: dict[object, Any]) -> Column:
         """`of` for every row of columns of the values at `paths`; `met` keeps combinations for readings alike."""
         if self.default is None:
+            if self.keys:
+                bases = [self._asked_column(base, met) if base.of_mappings else base for base in bases]
             if not any(base.values for base in bases[: len(self.path)]):
                 return Column.missing(len(bases[0]))
             if len(bases) == 1:
                 return bases[0].map(self.of)
+        if self.keys:
+            return Combinations.of(bases).map(self.of)
         if self.paths not in met:
             met[self.paths] = Combinations.of(bases)
-        return met[self.paths].map(self.of)
+        combinations: Combinations = met[self.paths]
+        return combinations.map(self.of)
 
     def _read(self, values: tuple[Any, ...]) -> Any:
         if self.read == "level" and len(values) == 1 and isinstance(values[0], str) and self._all_texts:
@@ -132,12 +173,17 @@ class Reading(Frozen):
         if self.read == "keys":
             return tuple(str(k) for v in given if isinstance(v, Mapping) for k in v) or None
         names = values[len(self.path) :]
-        texts = [t for value in given for t in self._texts(value, names)]
+        if self._of_texts:
+            texts: list[Any] = self._of(given[0])
+        else:
+            texts = [t for value in given for t in self._texts(value, names)]
         if not texts:
             return None
         if self.read == "text":
             return tuple(texts) if any(isinstance(v, (list, tuple)) for v in given) else texts[0]
         told = [self._named(str(t)[:LONGEST_READ], names) for t in texts]
+        if self.ready:
+            return self._ready(told)
         if self.spelled is not None:
             told = [_SPELLED.sub(_in_digits, text) for text in told]
         if self.read == "numbers":
@@ -148,10 +194,17 @@ class Reading(Frozen):
             return tuple(dict.fromkeys(word for text in told for word in self._captures(text)))
         return next((v for text in told if (v := self._first(text)) is not None), None)
 
+    def _ready(self, told: list[str]) -> tuple[str, ...] | None:
+        """Texts from which other fields are read."""
+        plain = [without_quotations(text) for text in told]
+        if self.read == "texts":
+            return tuple(plain)
+        return tuple(s for text in plain for s, own in asserted(text) if own or self.read == "sentences") or None
+
     def _texts(self, value: Any, names: tuple[Any, ...]) -> Iterable[Any]:
         """The texts (or numbers) at one path that are wanted."""
         if self.keys and isinstance(value, Mapping):
-            value = tuple(v for k, v in value.items() if self._asked(str(k)))
+            value = tuple(value[k] for k in self._asked_of(value))
         for item in value if isinstance(value, (list, tuple)) else (value,):
             chosen = self._chosen(item, names) if self.take is not None or self.where or self.like else item
             for text in chosen if isinstance(chosen, (list, tuple)) else (chosen,):
@@ -159,17 +212,32 @@ class Reading(Frozen):
                     yield text
 
     @cached_property
-    def _known_keys(self) -> dict[str, bool]:
+    def _known_keys(self) -> dict[tuple[Any, ...], tuple[Any, ...]]:
         return {}
 
-    def _asked(self, key: str) -> bool:
-        """Whether a key of a mapping says one of `keys`; keys come again in every person, so the answer is kept."""
-        known = self._known_keys
-        if key not in known:
+    def _asked_column(self, base: Column, met: dict[object, Any]) -> Column:
+        """A column of mappings in which those without a key that is asked for are missing."""
+        place = ("keys", id(base))
+        if place not in met:
+            met[place] = {tuple(v) if isinstance(v, Mapping) else None for v in base.values}
+        kinds: set[tuple[Any, ...] | None] = met[place]
+        asked = [names is None or bool(self._asked_of(dict.fromkeys(names))) for names in kinds]
+        if not any(asked):
+            return Column.missing(len(base))
+        return base if all(asked) else base.map(self._with_asked)
+
+    def _with_asked(self, given: Any) -> Any:
+        """A mapping if it has a key that is asked for; anything else as it is."""
+        return None if isinstance(given, Mapping) and not self._asked_of(given) else given
+
+    def _asked_of(self, given: Any) -> tuple[Any, ...]:
+        """Keys of a mapping that say one of `keys`; the same keys come in person after person, so it is kept."""
+        known, names = self._known_keys, tuple(given)
+        if names not in known:
             if len(known) >= _MOST_KEYS:
                 known.clear()
-            known[key] = says(re.sub(r"[._]+", " ", key), self.keys)
-        return known[key]
+            known[names] = tuple(name for name in names if says(re.sub(r"[._]+", " ", str(name)), self.keys))
+        return known[names]
 
     def _chosen(self, record: Any, names: tuple[Any, ...]) -> Any:
         if not isinstance(record, Mapping):
@@ -210,6 +278,8 @@ class Reading(Frozen):
         return [_spelt(found[0], self.term) for found in phrases(self.term).finditer(text)]
 
     def _captures(self, text: str) -> list[str]:
+        if self.read == "numbers" and _DIGIT.search(text) is None:
+            return []
         found = [m for p in self.patterns for m in safe_pattern(p).finditer(text)]
         words = (next((g for g in m.groups() if g), "") for m in sorted(found, key=re.Match.start))
         return [w.strip() for w in words if w.strip()]
@@ -247,13 +317,18 @@ class Reading(Frozen):
 @lru_cache(maxsize=8192)
 def _named(text: str, names: tuple[str, ...]) -> str:
     """A text with the own name as `@`: many readings of one person begin with it."""
-    return _own(names).sub(OWN, text)
+    low = text.casefold()
+    return _own(names).sub(OWN, text) if any(word.casefold() in low for word in _name_words(names)) else text
+
+
+def _name_words(names: tuple[str, ...]) -> set[str]:
+    """Names, whole and in parts."""
+    return {n.strip() for name in names for n in (name, *name.split()) if len(n.strip()) > 1}
 
 
 @lru_cache(maxsize=4096)
 def _own(names: tuple[str, ...]) -> re.Pattern[str]:
-    words = {n.strip() for name in names for n in (name, *re.split(r"\s+", name)) if len(n.strip()) > 1}
-    spelt = sorted(words, key=lambda w: (-len(w), w))
+    spelt = sorted(_name_words(names), key=lambda w: (-len(w), w))
     if not spelt:
         return re.compile(r"(?!)")
     return re.compile(rf"(?<![\w@])(?:{'|'.join(map(re.escape, spelt))})(?!\w)", re.IGNORECASE)

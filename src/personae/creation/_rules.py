@@ -157,6 +157,11 @@ class Rule(Frozen):
         return tuple(dict.fromkeys((*self.when, *self.forbid, *self.require, *compared, *self.disjoint)))
 
     @cached_property
+    def needs(self) -> frozenset[str]:
+        """`_needed` as a set."""
+        return frozenset(self._needed)
+
+    @cached_property
     def _counted(self) -> tuple[str, ...]:
         return tuple(name for part in (*self.when_count, *self.count, *self.distinct) for name in part.fields)
 
@@ -291,10 +296,11 @@ def _kinds_of_columns(columns: list[Column]) -> NDArray[np.int64]:
 
 def check_fields(rules: Iterable[Rule], fields: Mapping[str, object]) -> tuple[Violation, ...]:
     """Every rule that `fields` breaks, in the order of the rules."""
+    known = {name for name, value in fields.items() if value is not None}
     return tuple(
         Violation(rule.code, rule.severity, tuple((n, fields.get(n)) for n in rule.fields), rule.hint, rule.owner)
         for rule in rules
-        if rule.violated(fields)
+        if rule.needs <= known and rule.violated(fields)
     )
 
 

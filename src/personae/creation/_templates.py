@@ -8,9 +8,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
+from personae.creation._remains import broken_characters, machine_markup, prompt_words, word_loop
 from personae.text import ai_identity_leak, control_tokens, normalise, refusal
 
-TemplateKind = Literal["unfilled_slot", "filler_text", "model_words", "control_token", "repeated_paragraph"]
+TemplateKind = Literal[
+    "unfilled_slot",
+    "filler_text",
+    "model_words",
+    "control_token",
+    "repeated_paragraph",
+    "markup",
+    "broken_text",
+    "loop",
+]
 _SLOT_WORDS: Final = (
     "insert|your|name|first[ _-]?name|last[ _-]?name|full[ _-]?name|age|city|town|country|place|location|occupation|job"
     "|profession|hobby|hobbies|gender|pronouns?|company|employer|school|number|date|year|todo|tbd|placeholder|fill|add"
@@ -20,7 +30,9 @@ _SLOT: Final = re.compile(
     r"\$?\{{1,3} ?[A-Za-z_][\w .|()'\"-]{0,60}\}{1,3}"  # {name}, {{ person.name }}, ${first_name}
     rf"|\[(?:(?:{_SLOT_WORDS})\b[^\[\]\n]{{0,60}}|[A-Z][A-Z_ ]{{2,40}})\](?!\()"  # [insert hobby], [NAME]
     rf"|<(?:(?i:{_SLOT_WORDS})\b[^<>\n]{{0,60}}|[A-Z][A-Z_ ]{{2,40}})>"  # <name>, <INSERT JOB>
-    r"|%\([A-Za-z_]\w{0,40}\)[sdf]"  # %(name)s
+    r"|%\([A-Za-z_]\w{0,40}\)[sdf]|(?<![\w%.,])%[sd]\b"  # %(name)s, %s
+    rf"|\$(?:{_SLOT_WORDS.upper().replace('[ _-]?', '_?')}|BIRTHPLACE|HOMETOWN|STATE)(?:_[A-Z]{{2,12}})?\b\$?"  # $CITY
+    r"|\b(?:[A-Z]{3,15}_){1,3}(?:NAME|CITY|TOWN|JOB|AGE|COUNTRY|HERE|TEXT|VALUE|TITLE|PLACE)\b"  # COMPANY_NAME
     r"|(?<![\w%])%[A-Z][A-Z_]{2,30}%"  # %NAME%
     r"|(?<![A-Za-z0-9_])_{3,}(?![A-Za-z0-9_])"
     r"|(?<![A-Za-z0-9])X{3,}(?![A-Za-z0-9])"
@@ -52,7 +64,8 @@ _ASSISTANT: Final = re.compile(
     r" (?:[a-z-]{1,20} ){0,3}(?:(?:persona|profile|json|description|paragraph|character|text|output|response|bio"
     r"|biography|example|rewritten version|revised version|list) ?){1,2}\b"
     r"(?: (?:you (?:asked|requested)|for you|for|as requested|below)|\s{0,3}[:.])"
-    r"|\bi hope (?:this|that|it) helps\b|\blet me know if you(?:['’]d like| would like| need| want| have)\b"
+    r"|\bi hope (?:this|that|it) helps\b(?! (?:him|her|them|me|us|my|his|their|to)\b)"
+    r"|\blet me know if you(?:['’]d like| would like| need| want| have)\b"
     r"|\bfeel free to (?:ask|adjust|modify|let me know)\b|\bas (?:per your request|requested by the user)\b"
     r"|\bas an? (?:ai|artificial intelligence|(?:large )?language model|llm|chatbot)\b"
     r"(?! (?:engineer|researcher|scientist|developer|specialist|expert|consultant|lawyer|ethicist|teacher|student"
@@ -66,7 +79,7 @@ _FILLER_MARKS: Final = (
     "nemo enim", "at vero", "neque porro", " text", "eiusmod", "incididunt", "asdf", "blah blah",
 )  # fmt: skip
 """One of these stands in everything that `_FILLER` finds."""
-_SLOT_MARK: Final = re.compile(r"[{\[<%]|___|X{3}|TBD|INSERT_|Insert |TO" r"DO|FIX" r"ME")
+_SLOT_MARKS: Final = ("{", "[", "<", "%", "$", "_", "X" * 3, "TBD", "Insert ", "TO" + "DO", "FIX" + "ME")
 """One of these stands in every slot."""
 _HINTS: Final = (
     r"ai|a\.i\.|artificial|assist|anthropic|alibaba|algorithm|apolog|able|appropriate|absolutely",
@@ -123,32 +136,50 @@ def template_findings(text: str, *, own_words: bool = False, card: bool = False)
     text = text[:_LONGEST]
     plain = _MACRO.sub("they", text) if card else text
     out: list[TemplateFinding] = []
-    slot = (_SLOT.search(plain) or _SLOT_ANY_CASE.search(plain)) if _SLOT_MARK.search(plain) else None
+    slot = (_SLOT.search(plain) or _SLOT_ANY_CASE.search(plain)) if _may_hold_slot(plain) else None
     if slot is not None:
         out.append(TemplateFinding("unfilled_slot", slot[0]))
     filler = _FILLER.search(text) if _may_hold_filler(text) else None
     if filler is not None:
         out.append(TemplateFinding("filler_text", filler[0]))
-    tokens = [span.text for span in control_tokens(plain)[:1]] or [found[0] for found in _SCAFFOLD.finditer(plain)][:1]
-    out += [TemplateFinding("control_token", words) for words in tokens]
-    said = None if own_words else _model_words(text)
+    if "<" in plain or "[" in plain or "#" in plain or ":" in plain:
+        tokens = [s.text for s in control_tokens(plain)[:1]] or [found[0] for found in _SCAFFOLD.finditer(plain)][:1]
+        out += [TemplateFinding("control_token", words) for words in tokens]
+    said = None if own_words else _model_words(text) or (None if card else prompt_words(text))
     if said is not None:
         out.append(TemplateFinding("model_words", said))
+    if not (own_words or card or out) and (marks := machine_markup(text)) is not None:
+        out.append(TemplateFinding("markup", marks))
+    if (broken := broken_characters(text)) is not None:
+        out.append(TemplateFinding("broken_text", broken))
+    if not own_words and (loop := word_loop(text) or short_loop(text)) is not None:
+        out.append(TemplateFinding("loop", loop))
     twice = None if own_words else repeated_paragraph(text)
     if twice is not None:
         out.append(TemplateFinding("repeated_paragraph", twice))
     return tuple(out)
 
 
+def _may_hold_slot(text: str) -> bool:
+    """A quick no, before the slow yes of the pattern."""
+    for mark in _SLOT_MARKS:  # noqa: SIM110 - faster than `any`
+        if mark in text:
+            return True
+    return False
+
+
 def _may_hold_filler(text: str) -> bool:
     """A quick no, before the slow yes of the pattern."""
     low = text.lower()
-    return any(mark in low for mark in _FILLER_MARKS) or _ODD.search(text) is not None
+    for mark in _FILLER_MARKS:
+        if mark in low:
+            return True
+    return not text.isascii() and _ODD.search(text) is not None
 
 
 def _may_be_model_words(text: str) -> bool:
     """A quick no, before the slow yes of the scanners."""
-    return _HINT.search(text.lower()) is not None or _ODD.search(text) is not None
+    return _HINT.search(text.lower()) is not None or (not text.isascii() and _ODD.search(text) is not None)
 
 
 def _model_words(text: str) -> str | None:
@@ -170,6 +201,18 @@ def repeated_paragraph(text: str) -> str | None:
         if part in seen:
             return words
         seen.add(part)
+    return None
+
+
+def short_loop(text: str) -> str | None:
+    """A short sentence that is said four times in a row."""
+    said = text.split(". ")
+    if len(said) < 4 or len(set(said)) > len(said) - 2:
+        return None
+    parts = re.split(r"(?<=[.!?])\s{1,9}", text)
+    for place in range(len(parts) - 3):
+        if len(parts[place]) < _LEAST and len(set(parts[place : place + 4])) == 1 and len(parts[place]) > 5:
+            return parts[place]
     return None
 
 
