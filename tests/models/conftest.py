@@ -31,11 +31,17 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _write_tiny(
-    path: Path, *, kind: str = "F16", template: str | None = CHATML, bias: bool = False, context: int = 512
+    path: Path,
+    *,
+    kind: str = "F16",
+    template: str | None = CHATML,
+    bias: bool = False,
+    context: int = 512,
+    layers: int = 2,
 ) -> Path:
     gguf = pytest.importorskip("gguf")
     rng = np.random.default_rng(7)
-    width, inner, heads, key_heads, layers = 128, 160, 4, 2, 2
+    width, inner, heads, key_heads = 128, 160, 4, 2
     letters = [*range(33, 127), *range(161, 173), *range(174, 256)]
     spare = iter(range(256, 512))
     alphabet = [chr(b) if b in letters else chr(next(spare)) for b in range(256)]
