@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -104,7 +103,6 @@ def _write_tiny(
 def hf_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny Hugging Face folder of the Llama family."""
     pytest.importorskip("transformers")
-    sys.path.insert(0, str(Path(__file__).parent))
     from hf_folders import write_folder
 
     return write_folder(tmp_path_factory.mktemp("hf") / "tiny")

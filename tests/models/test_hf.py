@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,7 +33,6 @@ from personae.models._hf_files import HfTokenizer, read_folder
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
-sys.path.insert(0, str(Path(__file__).parent))  # tests here share `hf_folders`
 from hf_folders import CONTROLS, FAMILIES, write_folder  # noqa: E402
 
 CHAT = (
@@ -45,20 +43,6 @@ CHAT = (
 )
 GREEDY = Sampling(temperature=0.0, top_p=1.0, max_tokens=12)
 OPTIONS = (" the cat", " the hat", " no", "x")
-
-
-@pytest.fixture(scope="session")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """`folders(family, **settings)`: a folder, written once."""
-    made: dict[str, Path] = {}
-
-    def make(family: str = "llama", **settings: Any) -> Path:
-        key = json.dumps([family, settings], sort_keys=True)
-        if key not in made:
-            made[key] = write_folder(tmp_path_factory.mktemp(family), family, **settings)
-        return made[key]
-
-    return make
 
 
 @dataclass(frozen=True)
