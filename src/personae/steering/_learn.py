@@ -72,7 +72,7 @@ def learn_direction(
         method: see the module's docstring.
         seed: of folds, shuffles and random directions.
         folds: rows are learnt from in all but one fold and judged in that one.
-        shuffles: relabellings for the null (within pairs where there are pairs); 0 = none.
+        shuffles: relabellings for the null (within pairs where there are pairs, else within folds); 0 = none.
         random: random directions among the controls.
         penalty: of `logistic`.
 
@@ -99,7 +99,7 @@ def learn_direction(
         return auc(scores, marks.astype(np.float64))
 
     everything = np.ones(len(rows), dtype=np.bool_)
-    relabelled = [_relabelled(labels, derive_rng(seed, "shuffle", name, k), pairs=pairs) for k in range(shuffles)]
+    relabelled = [_relabelled(labels, fold, derive_rng(seed, "shuffle", name, k), pairs=pairs) for k in range(shuffles)]
     vectors = {s.block: learn(labels, k, everything) for k, s in enumerate(sites)}
     norms = {s.block: float((positive.norms[k] + negative.norms[k]) / 2) for k, s in enumerate(sites)}
     notes: dict[str, Note] = {
@@ -153,12 +153,19 @@ def _vector(rows: Floats, labels: NDArray[np.bool_], pair: NDArray[np.int64], me
     return (turned * np.linalg.norm(difference)).astype(np.float32)
 
 
-def _relabelled(labels: NDArray[np.bool_], rng: np.random.Generator, *, pairs: bool) -> NDArray[np.bool_]:
-    if not pairs:
-        return rng.permutation(labels)
-    half = len(labels) // 2
-    swap = rng.random(half) < 0.5
-    return np.concatenate([labels[:half] ^ swap, labels[half:] ^ swap])
+def _relabelled(
+    labels: NDArray[np.bool_], fold: NDArray[np.int64], rng: np.random.Generator, *, pairs: bool
+) -> NDArray[np.bool_]:
+    """Labels exchanged within pairs, or within folds: both kinds stay as many in every fold as they are."""
+    if pairs:
+        half = len(labels) // 2
+        swap = rng.random(half) < 0.5
+        return np.concatenate([labels[:half] ^ swap, labels[half:] ^ swap])
+    out = labels.copy()
+    for part in np.unique(fold):
+        here = fold == part
+        out[here] = rng.permutation(labels[here])
+    return out
 
 
 def _folds(positive: int, negative: int, folds: int, seed: int, *, pairs: bool) -> NDArray[np.int64]:
