@@ -584,3 +584,21 @@ def test_parity_with_the_compiled_engine_on_200_prompts() -> None:
     clear = np.abs(gaps) > 0.02
     assert (np.sign(own[clear]) == np.sign(gaps[clear])).mean() >= 0.98
     assert np.mean([a == b for a, b in zip(our_first, their_first, strict=True)]) >= 0.9
+
+
+def test_reading_stops_after_the_last_block_that_was_asked_for(folders) -> None:
+    async def use(model: HfModel):
+        asked = [GenerateRequest(CHAT)]
+        whole = (await model.activations(asked, [Site(0), Site(0, "heads"), Site(2)]))[0].values[:, :1]
+        ran: list[int] = []
+        for block, module in enumerate(model._engine.opened().blocks):
+            module.register_forward_pre_hook(lambda m, a, block=block: ran.append(block))
+        early = (await model.activations(asked, [Site(0)]))[0].values
+        assert ran == [0]
+        assert np.array_equal(early, whole)
+        ran.clear()
+        await model.activations(asked, [Site(1, "heads"), Site(0)])
+        assert ran == [0, 1]
+        assert (await model.generate(GenerateRequest(CHAT, GREEDY))).completions[0].tokens == 12  # all of it runs again
+
+    using(folders(), use)

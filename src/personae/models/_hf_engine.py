@@ -183,13 +183,11 @@ class HfEngine:
     ) -> list[NDArray[np.float32]]:
         net = self.opened()
         out: list[NDArray[np.float32]] = []
-        with net.changed(changes), net.watch(sites) as seen:
+        with net.changed(changes):
             for ids in prompts:
                 if not 0 < len(ids) <= self.context:
                     raise ModelError(f"the prompt holds {len(ids)} tokens, the context holds {self.context}.")
-                net.forward([ids], [range(len(ids))], net.torch.ones((1, len(ids)), dtype=net.torch.long), cache=False)
-                stacked = net.torch.stack([seen[site][0] for site in sites], dim=1)
-                out.append(stacked.numpy().astype(np.float32, copy=True))
+                out.append(net.read(ids, sites).numpy().astype(np.float32, copy=True))
         return out
 
 

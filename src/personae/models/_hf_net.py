@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
@@ -36,6 +36,10 @@ class Passed:
     """of the rows asked for, shape (batch, kept, vocabulary)"""
     past: Past
     """keys and values of each layer, shape (batch, key heads, seen, head size)"""
+
+
+class _Enough(Exception):  # noqa: N818 - it is no error
+    """All that was asked for has been seen."""
 
 
 class Net:
@@ -158,6 +162,22 @@ class Net:
             for change in changes:
                 stack.enter_context(self._hook(change.site, change))
             yield
+
+    def read(self, ids: Sequence[int], sites: Sequence[Site]) -> Tensor:
+        """Activations of one sequence, shape (tokens, sites, size); blocks after the last site are not computed.
+
+        Raises:
+            InputError: the model has no such site.
+        """
+        last = max(sites, key=lambda site: (site.block, site.part == "block"))
+
+        def enough(hidden: Tensor, flow: Flow) -> Tensor:
+            del hidden, flow
+            raise _Enough
+
+        with self.watch(sites) as seen, self._hook(last, enough), suppress(_Enough):
+            self.forward([ids], [range(len(ids))], self.torch.ones((1, len(ids)), dtype=self.torch.long), cache=False)
+        return self.torch.stack([seen[site][0] for site in sites], dim=1)
 
     @contextmanager
     def watch(self, sites: Sequence[Site]) -> Generator[Mapping[Site, Tensor]]:

@@ -41,8 +41,10 @@ from personae.steering._operations import (
     clamps,
 )
 from personae.steering._probes import HeadProbe, head_shift, probe_heads, split_heads
+from personae.steering._questions import OPEN_QUESTIONS
 
 __all__ = [
+    "OPEN_QUESTIONS",
     "Ablate",
     "Add",
     "Alignment",
