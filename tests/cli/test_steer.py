@@ -37,7 +37,7 @@ def fitted(personae: Any, model: str, questions: Path, tmp_path: Path) -> Path:
     assert said.code == 0, said.err
     assert [line.split()[0] for line in said.out.splitlines()[:4]] == ["BLOCK", "0", "1", "2"]
     assert "n = 6 and 6 rows, seed 7" in said.out
-    assert "few system texts" in said.err
+    assert "2 pairs of system texts: p cannot get below 0.50" in said.err
     return path
 
 

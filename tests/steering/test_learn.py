@@ -44,6 +44,8 @@ def test_a_planted_direction_is_found_and_controls_are_not(method: Any) -> None:
         assert d.unit().at(4) @ truth > 0  # positive is more of it, pca too
         assert found.held_out[4].value > 0.85
         assert found.p_value(4) == pytest.approx(1 / 20)
+        few = learn_direction("trait", up, down, method=method, groups=[k % 3 for k in range(60)], seed=seed)
+        assert few.p_value(4) == pytest.approx(1 / 4)  # three groups can be exchanged in three other ways
         assert max(found.shuffled[4]) < found.held_out[4].value
         assert len(found.controls) == 10
         assert d.norms == {4: 3.0}
@@ -72,6 +74,30 @@ def test_null_directions_are_flagged_at_their_rate(paired: bool) -> None:
         flagged += found.p_value(4) <= 0.05
     bounds = flagged_bounds(1000, 0.05)
     assert bounds.low <= flagged <= bounds.high
+
+
+def test_what_a_text_has_of_its_own_is_no_trait() -> None:
+    """Ten rows of each system text, texts with vectors of their own, no trait: only whole texts tell the difference."""
+
+    def flagged(*, grouped: bool) -> int:
+        count = 0
+        for seed in range(200):
+            rng = derive_rng(seed, "texts")
+            up, down = (
+                np.repeat(rng.standard_normal((6, 8)), 5, axis=0) + rng.standard_normal((30, 8)) for _ in range(2)
+            )
+            groups = np.repeat(np.arange(6), 5).tolist() if grouped else None
+            found = learn_direction("none", rows(up), rows(down), seed=seed, groups=groups, random=0)
+            count += found.p_value(4) <= 0.05
+        return count
+
+    bounds = flagged_bounds(200, 0.05)
+    assert flagged(grouped=True) <= bounds.high < flagged(grouped=False)
+    up, down, _ = world(1, effect=1.0)
+    with pytest.raises(InputError, match="of one group"):
+        learn_direction("t", up, down, groups=[3] * 24, seed=1)
+    with pytest.raises(InputError, match="2 groups for 24"):
+        learn_direction("t", up, down, groups=[1, 2], seed=1)
 
 
 def test_logistic_agrees_with_its_definition() -> None:

@@ -68,7 +68,9 @@ def fit(
             if read == "reply":
                 sides = [[await _answered(llm, request, seed) for request in side] for side in sides]
             found = [await extract(llm, side, sites, tokens="reply" if read == "reply" else "last") for side in sides]
-            return learn_direction(name, found[0], found[1], method=method, seed=seed)  # type: ignore[arg-type]
+            paired = len(positive) == len(negative) > 1
+            groups = [k for k in range(len(positive)) for _ in asked] if paired else None
+            return learn_direction(name, found[0], found[1], method=method, groups=groups, seed=seed)  # type: ignore[arg-type]
         finally:
             await llm.close()
 
@@ -85,13 +87,19 @@ def fit(
             }
         )  # fmt: skip
     reply.table(rows, ("block", "held-out AUC", "interval", "shuffled", "p", "length"))
-    reply.line("AUC: how often a row with more of it is above one with less, on rows the direction was not learnt from")
+    reply.line("AUC: how often a row with more of it is above one with less, on system texts it was not learnt from")
     reply.line(
         "shuffled: the same after exchanging labels, median to largest of 19; length: mean length of activations"
     )
     reply.line(f"n = {len(positive) * len(asked)} and {len(negative) * len(asked)} rows, seed {seed}, {model}: {path}")
-    if min(len(positive), len(negative)) < 3:
-        reply.warn("few system texts: rows of one text are alike, and the intervals above do not know it.")
+    if len(positive) != len(negative) or len(positive) < 2:
+        reply.warn(
+            "rows of one system text are alike, and the numbers above do not know it: give as many of both kinds."
+        )
+    elif len(positive) < 6:
+        reply.warn(
+            f"{len(positive)} pairs of system texts: p cannot get below {2 / 2 ** len(positive):.2f}; give 6 or more."
+        )
     reply.done({"file": str(path), "direction": name, "model": learned.direction.model, "blocks": rows})
 
 

@@ -24,6 +24,9 @@ from personae.steering._extract import Extracted
 
 Method: TypeAlias = Literal["difference", "pca", "logistic"]
 
+_FEW: Final = 12
+"""Groups but one up to which all their exchanges are listed."""
+
 _METHODS: Final = ("difference", "pca", "logistic")
 
 
@@ -58,6 +61,7 @@ def learn_direction(
     *,
     method: Method = "difference",
     seed: int,
+    groups: Sequence[int] | None = None,
     folds: int = 5,
     shuffles: int = 19,
     random: int = 5,
@@ -71,21 +75,23 @@ def learn_direction(
         negative: rows with less, at the same sites.
         method: see the module's docstring.
         seed: of folds, shuffles and random directions.
+        groups: a number for each pair; pairs of one group (made with one system text) are alike, so they are never
+            learnt from and judged at once, and change labels together. G groups have no p below 2 / 2^G.
         folds: rows are learnt from in all but one fold and judged in that one.
-        shuffles: relabellings for the null (within pairs where there are pairs, else within folds); 0 = none.
+        shuffles: relabellings for the null (of groups, of pairs, or else within folds); 0 = none.
         random: random directions among the controls.
         penalty: of `logistic`.
 
     Raises:
-        InputError: other sites, fewer than 2 rows of a kind, or `pca` without pairs.
+        InputError: other sites, fewer than 2 rows of a kind, `pca` or groups without pairs, or a single group.
     """
     _check(name, positive, negative, method)
     sites = positive.sites
-    pairs = len(positive.values) == len(negative.values)
     rows = np.concatenate([positive.values, negative.values])
     labels = np.repeat([True, False], [len(positive.values), len(negative.values)])
-    pair = np.concatenate([np.arange(len(positive.values)), np.arange(len(negative.values))])
-    fold = _folds(len(positive.values), len(negative.values), min(folds, len(positive.values)), seed, pairs=pairs)
+    pair: NDArray[np.int64] = np.concatenate([np.arange(len(positive.values)), np.arange(len(negative.values))])
+    group = _groups(groups, len(positive.values), len(negative.values), name)
+    fold = _folds(group, folds, seed)
 
     def learn(marks: NDArray[np.bool_], site: int, seen: NDArray[np.bool_]) -> Floats:
         return _vector(rows[seen, site], marks[seen], pair[seen], method, penalty)
@@ -99,7 +105,7 @@ def learn_direction(
         return auc(scores, marks.astype(np.float64))
 
     everything = np.ones(len(rows), dtype=np.bool_)
-    relabelled = [_relabelled(labels, fold, derive_rng(seed, "shuffle", name, k), pairs=pairs) for k in range(shuffles)]
+    relabelled = _relabelled(labels, fold, group, shuffles, derive_rng(seed, "shuffle", name))
     vectors = {s.block: learn(labels, k, everything) for k, s in enumerate(sites)}
     norms = {s.block: float((positive.norms[k] + negative.norms[k]) / 2) for k, s in enumerate(sites)}
     notes: dict[str, Note] = {
@@ -153,25 +159,68 @@ def _vector(rows: Floats, labels: NDArray[np.bool_], pair: NDArray[np.int64], me
     return (turned * np.linalg.norm(difference)).astype(np.float32)
 
 
+def _groups(groups: Sequence[int] | None, positive: int, negative: int, name: str) -> list[NDArray[np.int64]]:
+    """Group of every row, for the positive and the negative ones; the same array where they are pairs."""
+    if groups is None:
+        own = np.arange(positive)
+        return [own, own] if positive == negative else [own, np.arange(negative)]
+    if positive != negative or len(groups) != positive:
+        raise InputError(
+            f"{name!r}: {len(groups)} groups for {positive} positive and {negative} negative rows; expected one for "
+            "each pair."
+        )
+    found = np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
+    if found.max() < 1:
+        raise InputError(f"{name!r}: all pairs are of one group; nothing is left to judge on.", hint="Give more texts.")
+    return [found, found]
+
+
 def _relabelled(
-    labels: NDArray[np.bool_], fold: NDArray[np.int64], rng: np.random.Generator, *, pairs: bool
-) -> NDArray[np.bool_]:
-    """Labels exchanged within pairs, or within folds: both kinds stay as many in every fold as they are."""
-    if pairs:
-        half = len(labels) // 2
-        swap = rng.random(half) < 0.5
-        return np.concatenate([labels[:half] ^ swap, labels[half:] ^ swap])
-    out = labels.copy()
-    for part in np.unique(fold):
-        here = fold == part
-        out[here] = rng.permutation(labels[here])
+    labels: NDArray[np.bool_],
+    fold: NDArray[np.int64],
+    group: list[NDArray[np.int64]],
+    count: int,
+    rng: np.random.Generator,
+) -> list[NDArray[np.bool_]]:
+    """Labels exchanged in whole groups of pairs, or within folds: both kinds stay as many in every fold.
+
+    Of few groups every exchange is taken once at most; exchanging all of them is no other labelling and never taken.
+    """
+    if group[0] is group[1]:
+        own = group[0]
+        return [labels ^ np.concatenate([s[own], s[own]]) for s in _swaps(int(own.max()) + 1, count, rng)]
+    out: list[NDArray[np.bool_]] = []
+    for _ in range(count):
+        made = labels.copy()
+        for part in np.unique(fold):
+            here = fold == part
+            made[here] = rng.permutation(labels[here])
+        out.append(made)
     return out
 
 
-def _folds(positive: int, negative: int, folds: int, seed: int, *, pairs: bool) -> NDArray[np.int64]:
-    first = derive_rng(seed, "folds", "positive").permutation(np.arange(positive) % folds)
-    second = first if pairs else derive_rng(seed, "folds", "negative").permutation(np.arange(negative) % folds)
-    return np.concatenate([first, second]).astype(np.int64)
+def _swaps(groups: int, count: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Which groups are exchanged, shape (at most count, groups); the first never is."""
+    free = groups - 1
+    if free <= _FEW:
+        codes = 1 + rng.permutation(2**free - 1)[:count]
+        bits = (codes[:, None] >> np.arange(free)) & 1
+    else:
+        bits = rng.integers(0, 2, (count, free))
+    return np.hstack([np.zeros((len(bits), 1), dtype=np.bool_), bits.astype(np.bool_)])
+
+
+def _folds(group: list[NDArray[np.int64]], folds: int, seed: int) -> NDArray[np.int64]:
+    """Fold of every row; whole groups, as even as can be."""
+    sides: list[NDArray[np.int64]] = []
+    for side, own in zip(("positive", "negative"), group, strict=True):
+        if sides and own is group[0]:
+            sides.append(sides[0])
+            continue
+        count = int(own.max()) + 1
+        most = min(folds, int(group[0].max()) + 1)
+        sides.append(derive_rng(seed, "folds", side).permutation(np.arange(count) % most)[own])
+    return np.concatenate(sides).astype(np.int64)
 
 
 def _check(name: str, positive: Extracted, negative: Extracted, method: str) -> None:
