@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import OptimizeResult, minimize
-from scipy.special import expit
 
 from personae.core import InputError
 from personae.statistics._arrays import same_length, vector
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,9 @@ def logistic_fit(rows: ArrayLike, labels: ArrayLike, *, penalty: float = 1.0, ro
     Raises:
         InputError: other shapes or labels, or a penalty of 0 or less.
     """
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
     y = vector(labels, "labels")
     x = np.asarray(rows, dtype=np.float64)
     if x.ndim != 2 or not np.isfinite(x).all():
