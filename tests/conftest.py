@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # rooms share `loopback`
+sys.path.insert(0, str(Path(__file__).parent))  # rooms share `loopback` and `hf_folders`
 
+from hf_folders import folders  # noqa: F401 - a fixture
 from loopback import another_endpoint, endpoint, free_port  # noqa: F401 - fixtures
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -48,7 +48,7 @@ def test_a_noun_nobody_knows_lists_those_there_are() -> None:
 
 def test_every_room_is_here() -> None:
     first = "cli conditioning core creation formats instruments measures models reports runs simulation statistics"
-    assert [*first.split(), "studies", "text"] == ROOMS
+    assert [*first.split(), "steering", "studies", "text"] == ROOMS
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -27,12 +27,26 @@ def test_the_command_reference_is_what_the_commands_say(monkeypatch: pytest.Monk
 def test_the_example_of_the_readme_runs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (code,) = blocks(ROOT / "README.md", "python")
+    code, _ = blocks(ROOT / "README.md", "python")
     assert len([line for line in code.splitlines() if line.strip()]) <= 15
     monkeypatch.chdir(tmp_path)
     fake = code.replace('"smollm2"', '"fake:scripted"')
     exec(compile(fake, "README.md", "exec"), {"__name__": "__main__"})
     assert capsys.readouterr().out.strip()
+
+
+def test_the_steering_example_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("safetensors")
+    import numpy as np
+
+    from personae.steering import Direction, save_directions
+
+    _, code = blocks(ROOT / "README.md", "python")
+    monkeypatch.chdir(tmp_path)
+    save_directions("calm.safetensors", Direction("calm", {15: np.ones(4), 20: np.ones(4)}, norms={15: 1.0, 20: 1.0}))
+    found: dict[str, object] = {}
+    exec(compile(code, "README.md", "exec"), found)
+    assert [type(part).__name__ for part in found["both"].parts] == ["Steer", "Prompt"]  # type: ignore[attr-defined]
 
 
 def test_no_document_names_a_registry_host_or_an_absolute_path_of_a_machine() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,11 +30,17 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _write_tiny(
-    path: Path, *, kind: str = "F16", template: str | None = CHATML, bias: bool = False, context: int = 512
+    path: Path,
+    *,
+    kind: str = "F16",
+    template: str | None = CHATML,
+    bias: bool = False,
+    context: int = 512,
+    layers: int = 2,
 ) -> Path:
     gguf = pytest.importorskip("gguf")
     rng = np.random.default_rng(7)
-    width, inner, heads, key_heads, layers = 128, 160, 4, 2, 2
+    width, inner, heads, key_heads = 128, 160, 4, 2
     letters = [*range(33, 127), *range(161, 173), *range(174, 256)]
     spare = iter(range(256, 512))
     alphabet = [chr(b) if b in letters else chr(next(spare)) for b in range(256)]
@@ -98,7 +103,6 @@ def _write_tiny(
 def hf_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny Hugging Face folder of the Llama family."""
     pytest.importorskip("transformers")
-    sys.path.insert(0, str(Path(__file__).parent))
     from hf_folders import write_folder
 
     return write_folder(tmp_path_factory.mktemp("hf") / "tiny")

@@ -8,12 +8,15 @@ import json
 import threading
 import urllib.error
 import urllib.request
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from personae.core import CapabilityError, InputError, MissingError, ModelError, ReplyError
-from personae.models import Capability, GenerateRequest, Message, Model, Sampling, ScoreRequest, open_model
+from personae.models import Capability, GenerateRequest, Message, Model, Sampling, ScoreRequest, Site, open_model
 from personae.models import _gguf as gguf_module
 from personae.models._gguf import GgufModel, loopback_server
 from personae.models._server import EngineServer
@@ -55,7 +58,7 @@ def test_it_is_a_model(tiny):
 
     reference, capabilities, determinism, parallel, count = run(tiny, use, lanes=1)
     assert (reference, determinism, parallel) == ("gguf:tiny", "exact", 1)
-    assert capabilities == {Capability.GENERATE, Capability.SCORE}
+    assert capabilities == {Capability.GENERATE, Capability.SCORE, Capability.ADD_VECTORS}
     assert count == 4  # hel l o ␠the
 
 
@@ -64,8 +67,8 @@ def test_opening_and_asking_about_it_loads_no_weights(tiny):
         model.show_prompt(ask("hi"))
         model.count_tokens("hi")
         first = dict(model.fingerprint)
-        assert not model._generators
-        assert model._weights is model._scorer is model._server is None
+        assert not model._held.generators
+        assert model._held.weights is model._held.scorer is model._held.server is None
         return first
 
     first = run(tiny, use)
@@ -250,7 +253,7 @@ def test_lanes_share_their_weights_and_are_not_in_the_identity(tiny):
                 await model.generate(ask("hi"))
 
         await asyncio.gather(unit("a"), unit("b"))
-        engines = [engine._model for engine in model._generators.values()]
+        engines = [engine._model for engine in model._held.generators.values()]
         return len(engines), len({id(engine) for engine in engines}), dict(model.fingerprint)
 
     (several, one, identity), (_, _, other) = run(tiny, use, lanes=2), run(tiny, use, lanes=1)
@@ -366,7 +369,7 @@ def test_bad_requests_are_refused(tiny):
 def test_what_the_model_cannot_say_is_empty_not_silent(tiny, monkeypatch):
     async def use(model):
         await model.generate(ask("hi"))
-        monkeypatch.setattr(model._generators[0]._model, "ends_turn", lambda token: True)
+        monkeypatch.setattr(model._held.generators[0]._model, "ends_turn", lambda token: True)
         return await model.generate(ask("hi"))
 
     made = run(tiny, use)
@@ -473,6 +476,120 @@ def test_loopback_server_speaks_http_while_it_lives(tiny):
             assert json.load(reply)["usage"]["completion_tokens"] == 4
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(request, timeout=5)
+
+
+# ---- vectors in the residual stream ----
+
+
+@dataclass(frozen=True)
+class Push:
+    """A vector added after one block."""
+
+    block: int
+    constant: Any
+    part: str = "block"
+    label: str = "push"
+
+    @property
+    def site(self):
+        return Site(self.block, self.part)
+
+    def __call__(self, hidden, flow):
+        return hidden + hidden.new_tensor(self.constant)
+
+
+def vector(seed=3, width=128, size=6.0):
+    drawn = np.random.default_rng(seed).standard_normal(width)
+    return (size * drawn / np.linalg.norm(drawn)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def deep(write_tiny, tmp_path_factory):
+    """Four blocks, so that the block before and the block after both exist."""
+    return write_tiny(tmp_path_factory.mktemp("deep") / "deep.gguf", layers=4)
+
+
+def test_a_vector_means_the_same_block_to_every_engine(deep, tmp_path):
+    """An off-by-one in any of the three engines fails here: block by block they agree, and no two blocks do."""
+    from personae.models._dense import DenseEngine
+    from personae.models._ggufile import read_header
+    from personae.models._hf_net import Net
+    from personae.models._sequences import SequenceEngine
+    from personae.models._tree import Prompt
+
+    transformers = pytest.importorskip("transformers")
+    net = transformers.AutoModelForCausalLM.from_pretrained(str(deep.parent), gguf_file=deep.name, dtype="float32")
+    if hasattr(net.config, "quantization_config"):
+        del net.config.quantization_config
+    plain = transformers.AutoModelForCausalLM.from_config(net.config, dtype="float32")
+    plain.load_state_dict(net.state_dict())
+    plain.save_pretrained(str(tmp_path / "hf"))
+    torch = Net(tmp_path / "hf", threads=1)
+    dense, native = DenseEngine(read_header(deep), context=256), SequenceEngine(deep, context=256)
+    ids, options = tuple(range(40, 70)), ((80, 81), (90,), (100, 101, 102))
+
+    def by_torch(block):
+        from personae.models._hf_score import TorchScorer
+
+        with torch.changed([Push(block, vector())] if block is not None else []):
+            return TorchScorer(torch, context=256).score([Prompt(ids, options)]).logprobs[0]
+
+    def shape(block):
+        rows = np.zeros((4, 128), np.float32)
+        rows[block] = vector()
+        return rows
+
+    found = {None: by_torch(None)}
+    assert dense.score([Prompt(ids, options)]).logprobs[0] == pytest.approx(found[None], abs=0.02)
+    for block in (1, 2, 3):
+        found[block] = by_torch(block)
+        for engine in (dense, native):
+            logs = engine.score([Prompt(ids, options)], None, shape(block)).logprobs[0]
+            assert logs == pytest.approx(found[block], abs=0.03)
+    assert native.score([Prompt(ids, options)]).logprobs[0] == pytest.approx(found[None], abs=0.02)
+    apart = [np.abs(np.subtract(found[a], found[b])).max() for a in found for b in found if a is not b]
+    assert min(apart) > 0.2
+    native.close()
+
+
+def test_a_changed_gguf_model_leaves_the_first_as_it_was(deep):
+    async def use(model):
+        asked, group = ask("tea", sampling=replace(SHORT, temperature=0.0)), [rate("tea"), rate("sea")]
+        before = (await model.generate(asked)).text, [s.logprobs for s in await model.score_options(group)]
+        once = model.changed([Push(2, vector())])
+        twice = once.changed([Push(1, vector(4)), Push(2, -vector())])
+        assert "block2:push" in str(once.fingerprint["changes"])
+        assert "changes" not in model.fingerprint
+        seen = []
+        for one in (once, twice, model, once, model):
+            seen.append(((await one.generate(asked)).text, [s.logprobs for s in await one.score_options(group)]))
+        assert seen[2] == seen[4] == before
+        assert seen[0] == seen[3]
+        assert len({seen[0][0], seen[1][0], before[0]}) == 3
+        only = model.changed([Push(1, vector(4))])  # what was added and taken away again cancels
+        assert (await only.score_options(group))[0].logprobs == pytest.approx(seen[1][1][0], abs=1e-4)
+
+    for options in ({"lanes": 1}, {"lanes": 2}, {"mode": "batched", "slots": 1}):
+        run(deep, use, **options)
+
+
+def test_what_the_engine_cannot_change_is_refused(deep):
+    async def use(model):
+        for change, told in (
+            (Push(0, vector()), "after block 0"),
+            (Push(1, vector(), "heads"), "at a heads site"),
+            (Push(1, None), "depends on what it finds"),
+        ):
+            with pytest.raises(CapabilityError, match=told):
+                model.changed([change])
+        with pytest.raises(InputError, match="blocks 0 to 3"):
+            model.changed([Push(4, vector())])
+        with pytest.raises(InputError, match=r"shape \(5,\)"):
+            model.changed([Push(1, np.zeros(5, np.float32))])
+        with pytest.raises(CapabilityError, match="JSON schema while it is steered"):
+            await model.changed([Push(1, vector())]).generate(ask("tea", json_schema=SCHEMA))
+
+    run(deep, use, lanes=1)
 
 
 # ---- the embedded model ----

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,8 @@ from hypothesis import strategies as st
 from personae.core import InputError, ModelError
 from personae.models import (
     CallLog,
+    Changeable,
+    Flow,
     GenerateRequest,
     HfModel,
     Message,
@@ -29,11 +30,9 @@ from personae.models import (
     wrap_model,
 )
 from personae.models._hf_files import HfTokenizer, read_folder
-from personae.models._hf_net import Flow
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
-sys.path.insert(0, str(Path(__file__).parent))  # tests here share `hf_folders`
 from hf_folders import CONTROLS, FAMILIES, write_folder  # noqa: E402
 
 CHAT = (
@@ -46,18 +45,17 @@ GREEDY = Sampling(temperature=0.0, top_p=1.0, max_tokens=12)
 OPTIONS = (" the cat", " the hat", " no", "x")
 
 
-@pytest.fixture(scope="session")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """`folders(family, **settings)`: a folder, written once."""
-    made: dict[str, Path] = {}
+@dataclass(frozen=True)
+class Rewrite:
+    """A change made of a function."""
 
-    def make(family: str = "llama", **settings: Any) -> Path:
-        key = json.dumps([family, settings], sort_keys=True)
-        if key not in made:
-            made[key] = write_folder(tmp_path_factory.mktemp(family), family, **settings)
-        return made[key]
+    site: Site
+    function: Callable[[Any, Flow], Any]
+    label: str = "some"
+    constant: Any = None
 
-    return make
+    def __call__(self, hidden: Any, flow: Flow) -> Any:
+        return self.function(hidden, flow)
 
 
 def using(path: Path, use: Callable[[HfModel], Awaitable[Any]], **settings: Any) -> Any:
@@ -120,7 +118,7 @@ def test_sliding_windows_are_kept_beyond_their_length(folders, family: str, wind
         from personae.models._hf_score import TorchScorer
         from personae.models._tree import Prompt
 
-        scorer = TorchScorer(model._opened(), context=256)
+        scorer = TorchScorer(model._engine.opened(), context=256)
         return scorer.score([Prompt(prompt, ((60, 61), (60, 62)))]).logprobs[0][0], scorer.method
 
     value, method = using(path, use)
@@ -137,7 +135,7 @@ def test_layers_with_and_without_a_window_each_get_their_own_mask(folders) -> No
         from personae.models._hf_score import TorchScorer
         from personae.models._tree import Prompt
 
-        return TorchScorer(model._opened(), context=256).score([Prompt(prompt, ((60, 61),))]).logprobs[0][0]
+        return TorchScorer(model._engine.opened(), context=256).score([Prompt(prompt, ((60, 61),))]).logprobs[0][0]
 
     assert using(path, use) == pytest.approx(reference(path, prompt, (60, 61)), abs=1e-4)
 
@@ -224,7 +222,7 @@ def test_a_cancelled_call_leaves_the_batch_and_the_others_go_on(folders) -> None
         done = await asyncio.gather(*tasks, return_exceptions=True)
         assert isinstance(done[0], asyncio.CancelledError)
         assert all(not isinstance(d, BaseException) for d in done[1:])
-        assert not model._waiting
+        assert not model._engine._waiting
 
     using(folders(), use, mode="batched")
 
@@ -340,9 +338,8 @@ def test_spans_hold_the_contents_and_nothing_else(folders) -> None:
 def test_heads_are_what_the_output_projection_gets(folders, family: str) -> None:
     async def use(model: HfModel):
         whole = (await model.activations([GenerateRequest(CHAT)], [Site(1, "heads"), Site(0, "heads")]))[0]
-        gone = lambda hidden, flow: torch.zeros_like(hidden)
-        with model.intervene(Site(1, "heads"), gone, label="zero"):
-            zeroed = (await model.activations([GenerateRequest(CHAT)], [Site(1, "heads"), Site(1)]))[0]
+        gone = Rewrite(Site(1, "heads"), lambda hidden, flow: torch.zeros_like(hidden))
+        zeroed = (await model.changed([gone]).activations([GenerateRequest(CHAT)], [Site(1, "heads"), Site(1)]))[0]
         return whole, zeroed
 
     whole, zeroed = using(folders(family), use)
@@ -351,40 +348,42 @@ def test_heads_are_what_the_output_projection_gets(folders, family: str) -> None
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_leaving_an_intervention_restores_bit_equal_logits(folders, family: str) -> None:
-    """Undo law on the bare hook: nested, and after an exception inside."""
+def test_changes_leave_no_trace_on_the_model(folders, family: str) -> None:
+    """Undo law on bare hooks: side by side, one upon another, and after an exception inside."""
 
     def push(hidden: Any, flow: Flow) -> Any:
         return hidden + 0.5
 
     async def use(model: HfModel):
-        async def scores():
+        async def scores(model: HfModel = model):
             return [s.logprobs for s in await model.score_options(group())]
 
         before = await scores()
-        with model.intervene(Site(1), push, label="a"):
-            once = await scores()
-            with model.intervene(Site(1), push, label="b"), model.intervene(Site(2, "heads"), push, label="c"):
-                twice = await scores()
-            assert await scores() == once
-        with pytest.raises(ZeroDivisionError), model.intervene(Site(0), push, label="d"):
-            raise ZeroDivisionError
-        with pytest.raises(ModelError, match="shape"), model.intervene(Site(0), lambda h, f: h[:, :1], label="e"):
-            await scores()
+        once = model.changed([Rewrite(Site(1), push)])
+        twice = once.changed([Rewrite(Site(1), push), Rewrite(Site(2, "heads"), push)])
+        both = await asyncio.gather(scores(once), scores(twice), scores(), scores(once))
+        assert both[0] == both[3] != before
+        assert both[2] == before
+        assert both[1] not in (both[0], before)
+        for wrong, told in ((lambda h, f: h[:, :1], "shape"), (lambda h, f: 1 / 0, "division")):
+            with pytest.raises((ModelError, ZeroDivisionError), match=told):
+                await scores(model.changed([Rewrite(Site(0), wrong)]))
         assert await scores() == before
-        assert before != once != twice
+        assert not any(m._forward_hooks or m._forward_pre_hooks for m in model._engine.opened().model.modules())
 
     using(folders(family), use)
 
 
-def test_an_intervention_in_force_is_another_model_to_cache_and_log(folders, tmp_path: Path) -> None:
+def test_a_changed_model_is_another_one_to_cache_and_log(folders, tmp_path: Path) -> None:
     async def use(model: HfModel):
         with CallLog(tmp_path / "calls.sqlite") as log:
             cached = wrap_model(model, cache="read_write", cache_path=tmp_path / "cache.sqlite", log=log)
             plain = await cached.generate(GenerateRequest(CHAT[:2], GREEDY))
-            with model.intervene(Site(1), lambda hidden, flow: -hidden, label="minus"):
-                assert "block1:minus" in str(model.fingerprint["interventions"])
-                turned = await cached.generate(GenerateRequest(CHAT[:2], GREEDY))
+            assert isinstance(cached, Changeable)
+            other = cached.changed([Rewrite(Site(1), lambda hidden, flow: -hidden, "minus")])
+            assert "block1:minus" in str(other.fingerprint["changes"])
+            assert "changes" not in model.fingerprint
+            turned = await other.generate(GenerateRequest(CHAT[:2], GREEDY))
             again = await cached.generate(GenerateRequest(CHAT[:2], GREEDY))
             assert (plain.cached, turned.cached, again.cached) == (False, False, True)
             assert plain.call == again.call != turned.call
@@ -392,6 +391,26 @@ def test_an_intervention_in_force_is_another_model_to_cache_and_log(folders, tmp
             assert len({r.seq for r in log.records()}) == 3
 
     using(folders(), use)
+
+
+def test_rows_with_different_changes_share_no_batch(folders) -> None:
+    sizes: list[tuple[str, int]] = []
+
+    def note(name: str) -> Callable[[Any, Flow], Any]:
+        def see(hidden: Any, flow: Flow) -> Any:
+            sizes.append((name, len(hidden)))
+            return hidden
+
+        return see
+
+    async def use(model: HfModel):
+        views = [model.changed([Rewrite(Site(0), note(name), name)]) for name in ("a", "b")]
+        asked = GenerateRequest(CHAT[:2], replace(GREEDY, max_tokens=1))
+        made = await asyncio.gather(*(views[k % 2].generate(asked) for k in range(6)))
+        assert len({m.text for m in made}) == 1
+
+    using(folders(), use, mode="batched")
+    assert sizes == [("a", 3), ("b", 3)]
 
 
 def test_hooks_are_told_prompt_from_reply_and_padding_from_text(folders) -> None:
@@ -403,24 +422,40 @@ def test_hooks_are_told_prompt_from_reply_and_padding_from_text(folders) -> None
         return hidden
 
     async def use(model: HfModel):
+        model = model.changed([Rewrite(Site(0), note)])
         asked = [GenerateRequest((Message("user", "a" * n),), replace(GREEDY, max_tokens=2)) for n in (1, 4)]
-        with model.intervene(Site(0), note, label="note"):
-            await asyncio.gather(*(model.generate(r) for r in asked))
-            prefill, step = seen[0], seen[-1]
-            assert sum(map(sum, prefill[1])) == sum(map(sum, prefill[0])) < len(prefill[0]) * len(prefill[0][0])
-            assert not any(map(any, step[0]))
-            assert all(map(all, step[1]))
-            await model.score_options(group(1))  # the first time, the network is tried out as well
-            seen.clear()
-            await model.score_options(group(1))
+        await asyncio.gather(*(model.generate(r) for r in asked))
+        prefill, step = seen[0], seen[-1]
+        assert sum(map(sum, prefill[1])) == sum(map(sum, prefill[0])) < len(prefill[0]) * len(prefill[0][0])
+        assert not any(map(any, step[0]))
+        assert all(map(all, step[1]))
+        await model.score_options(group(1))  # the first time, the network is tried out as well
+        seen.clear()
+        await model.score_options(group(1))
         replies = sum(not p for flow in seen for row in flow[0] for p in row)
         options = model._writer.prompt(group(1)[0]).options
         shared = len({option[:k] for option in options for k in range(1, len(option))})
         assert replies == shared
 
     using(folders(), use, mode="batched")
-    with pytest.raises(InputError, match="blocks 0 to 2"):
-        using(folders(), lambda model: model.activations([GenerateRequest(CHAT)], [Site(3)]))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_sizes_are_known_before_weights_are_read(folders, family: str) -> None:
+    async def use(model: HfModel):
+        sizes = model.anatomy
+        assert model._engine._net is None
+        asked = [Site(sizes.blocks - 1)], [Site(0, "heads")]
+        found = [(await model.activations([GenerateRequest(CHAT)], sites))[0].values.shape[-1] for sites in asked]
+        assert found == [sizes.size("block"), sizes.size("heads")]
+        with pytest.raises(InputError, match="blocks 0 to 2"):
+            model.changed([Rewrite(Site(3), lambda hidden, flow: hidden)])
+        with pytest.raises(InputError, match="without a label"):
+            model.changed([Rewrite(Site(0), lambda hidden, flow: hidden, "")])
+        with pytest.raises(InputError, match=r"shape \(7,\) for block 1, expected \(48,\)"):
+            model.changed([Rewrite(Site(1), lambda hidden, flow: hidden, "x", np.zeros(7, np.float32))])
+
+    using(folders(family), use)
 
 
 # ---- folders ----
@@ -549,3 +584,21 @@ def test_parity_with_the_compiled_engine_on_200_prompts() -> None:
     clear = np.abs(gaps) > 0.02
     assert (np.sign(own[clear]) == np.sign(gaps[clear])).mean() >= 0.98
     assert np.mean([a == b for a, b in zip(our_first, their_first, strict=True)]) >= 0.9
+
+
+def test_reading_stops_after_the_last_block_that_was_asked_for(folders) -> None:
+    async def use(model: HfModel):
+        asked = [GenerateRequest(CHAT)]
+        whole = (await model.activations(asked, [Site(0), Site(0, "heads"), Site(2)]))[0].values[:, :1]
+        ran: list[int] = []
+        for block, module in enumerate(model._engine.opened().blocks):
+            module.register_forward_pre_hook(lambda m, a, block=block: ran.append(block))
+        early = (await model.activations(asked, [Site(0)]))[0].values
+        assert ran == [0]
+        assert np.array_equal(early, whole)
+        ran.clear()
+        await model.activations(asked, [Site(1, "heads"), Site(0)])
+        assert ran == [0, 1]
+        assert (await model.generate(GenerateRequest(CHAT, GREEDY))).completions[0].tokens == 12  # all of it runs again
+
+    using(folders(), use)

@@ -17,6 +17,7 @@ from personae.cli import (
     _people,
     _population,
     _runs,
+    _steer,
     _studies,
     _talk,
 )
@@ -58,6 +59,8 @@ app.command("lint")(_lint.lint)
 app.command("chat")(_talk.chat)
 app.command("simulate")(_talk.simulate)
 app.command("administer")(_talk.administer)
+app.add_typer(_steer.steer_app, name="steer", help="Directions in a model's activations: learn, try, hand over.")
+app.command("drift")(_steer.drift)
 app.add_typer(_studies.study_app, name="study", help="Run and read studies: one published method each.")
 app.add_typer(_kinds.persona_app, name="persona", help="Kinds, plans and risks of the people in a file.")
 app.command("report")(_runs.report)

@@ -1,7 +1,7 @@
 """Conditions (ways a persona reaches a model) and the actors they make."""
 
 from personae.conditioning._actor import ConditionedActor, ExternalActor, Said, embody
-from personae.conditioning._conditions import Composition, NoPersona, Prompt, compose
+from personae.conditioning._conditions import Composition, NoPersona, Prompt, Steer, compose
 from personae.conditioning._survey import answer_survey
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "NoPersona",
     "Prompt",
     "Said",
+    "Steer",
     "answer_survey",
     "compose",
     "embody",

@@ -11,8 +11,9 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Final, Literal
 
-from personae.core import Condition, CountTokens, CueStyle, Frozen, Persona, View, content_id
+from personae.core import Condition, CountTokens, CueStyle, Frozen, InputError, Persona, View, content_id
 from personae.models import Model
+from personae.steering import Operation, clamps, steered
 
 ORDER: Final = {"adapter": 0, "steering": 1, "memory": 2, "prompt": 3}
 
@@ -96,11 +97,71 @@ class NoPersona(_Composable):
         return self.control == "template_default"
 
 
+class Steer:
+    """Operations on the activations of the model, on everybody alike; says nothing.
+
+    `Prompt() + Steer(Add(direction, 0.1))` puts a persona on a model both ways. Of several, those that hold a
+    projection at a bound (`Floor`, `Ceil`, `Ablate`) come after those that only move it. The model itself never
+    changes: under the condition it is another one, with another fingerprint.
+
+    Args:
+        operations: in the order in which they are done.
+
+    Raises:
+        InputError: none is given.
+    """
+
+    def __init__(self, *operations: Operation) -> None:
+        if not operations:
+            raise InputError(
+                "Steer() without operations does nothing.", hint="Give Add(direction, strength) or others."
+            )
+        self.operations = operations
+
+    @property
+    def order(self) -> int:
+        """After adapters, before memory and prompt."""
+        return ORDER["steering"]
+
+    @property
+    def hash(self) -> str:
+        """Content hash over all operations, in their order."""
+        return content_id("cond", {"kind": "Steer", "operations": [o.label for o in self.operations]})
+
+    @property
+    def system_default(self) -> bool:
+        """True: alone, it leaves the system message to the template."""
+        return True
+
+    def system(self, persona: Persona | None, count_tokens: CountTokens) -> str | None:
+        """Nothing."""
+        del persona, count_tokens
+
+    @asynccontextmanager
+    async def attach(self, model: Model) -> AsyncGenerator[Model]:
+        """The model with the operations in force.
+
+        Raises:
+            CapabilityError: its activations are out of reach, or its engine cannot do that.
+            InputError: an operation does not fit the network.
+        """
+        yield steered(model, *self.operations)
+
+    def __add__(self, other: Condition) -> Composition:
+        return compose(self, other)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Steer) and other.hash == self.hash
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+
 class Composition:
     """Several conditions at once, in canonical order."""
 
     def __init__(self, parts: tuple[Condition, ...]) -> None:
-        self.parts = tuple(sorted(parts, key=lambda p: (p.order, p.hash)))
+        self.parts = tuple(sorted(parts, key=_place))
 
     @property
     def order(self) -> int:
@@ -137,6 +198,10 @@ class Composition:
 
     def __hash__(self) -> int:
         return hash(self.hash)
+
+
+def _place(part: Condition) -> tuple[int, bool, str]:
+    return part.order, isinstance(part, Steer) and clamps(part.operations), part.hash
 
 
 def compose(*conditions: Condition) -> Composition:

@@ -26,6 +26,7 @@ from personae.formats._records import (
     Speaker,
     TrainingRecord,
 )
+from personae.formats._transcripts import Transcript, read_transcripts
 
 __all__ = [
     "DEFAULT_FORMATS",
@@ -59,6 +60,7 @@ __all__ = [
     "Sniffed",
     "Speaker",
     "TrainingRecord",
+    "Transcript",
     "embed_card",
     "export_people",
     "export_run",
@@ -74,6 +76,7 @@ __all__ = [
     "read_forms",
     "read_key",
     "read_people",
+    "read_transcripts",
     "record_rows",
     "sniff",
     "to_chat",

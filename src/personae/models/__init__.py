@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING, Any
 from personae.models._cache import CacheInfo, CacheShrunk, ResponseCache, cache_path
 from personae.models._cached import CachedModel, CacheMode
 from personae.models._calls import CallLog, CallRecord
+from personae.models._changes import (
+    Anatomy,
+    Change,
+    Changeable,
+    Flow,
+    Part,
+    Site,
+    changeable,
+)
 from personae.models._embed import (
     Encoder,
     EncoderName,
@@ -63,7 +72,6 @@ if TYPE_CHECKING:
     from personae.models._admission import Admission, Limits
     from personae.models._gguf import GgufModel, loopback_server
     from personae.models._hf import Activations, ContentSpan, HfModel
-    from personae.models._hf_net import Flow, Intervention, Part, Site
     from personae.models._http import OpenAIModel
     from personae.models._tuning import Tuning, tune, tuning_file
     from personae.models._weights import get_weights, list_weights, models_dir, verify_weights, weights_path
@@ -73,6 +81,7 @@ __all__ = [
     "NORMALISATIONS",
     "Activations",
     "Admission",
+    "Anatomy",
     "Bill",
     "CacheInfo",
     "CacheMode",
@@ -81,6 +90,8 @@ __all__ = [
     "CallLog",
     "CallRecord",
     "Capability",
+    "Change",
+    "Changeable",
     "Completion",
     "ContentSpan",
     "Determinism",
@@ -97,7 +108,6 @@ __all__ = [
     "HeardModel",
     "HfModel",
     "Image",
-    "Intervention",
     "Limits",
     "Message",
     "Model",
@@ -131,6 +141,7 @@ __all__ = [
     "api_key",
     "cache_path",
     "capable",
+    "changeable",
     "fetch_minilm",
     "generate_json",
     "get_weights",
@@ -165,14 +176,10 @@ _LAZY = {
     "Activations": "_hf",
     "Admission": "_admission",
     "ContentSpan": "_hf",
-    "Flow": "_hf_net",
     "GgufModel": "_gguf",
     "HfModel": "_hf",
-    "Intervention": "_hf_net",
     "Limits": "_admission",
     "OpenAIModel": "_http",
-    "Part": "_hf_net",
-    "Site": "_hf_net",
     "Tuning": "_tuning",
     "get_weights": "_weights",
     "list_weights": "_weights",

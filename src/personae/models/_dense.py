@@ -158,8 +158,10 @@ class DenseEngine:
             for i in range(header.integer("block_count"))
         ]
 
-    def score(self, prompts: Sequence[Prompt], threads: int | None = None) -> Scores:
+    def score(self, prompts: Sequence[Prompt], threads: int | None = None, vectors: Floats | None = None) -> Scores:
         """Score one group, on as many threads as given.
+
+        `vectors` of shape (blocks, width) are added to every token after each block.
 
         Raises:
             ModelError: a prompt is empty, or longer with its option than the context.
@@ -168,14 +170,14 @@ class DenseEngine:
         tree = build_tree(prompts)
         check_length(tree, self.context)
         with one_blas_thread():
-            return sum_scores(tree, self._run(tree, threads or 1))
+            return sum_scores(tree, self._run(tree, threads or 1, vectors))
 
     def close(self) -> None:
         """Drop the weights. Nothing may be running."""
         self._layers = None
         self._embedding = self._output = self._output_norm = np.zeros((0, 0), np.float32)
 
-    def _run(self, tree: Tree, threads: int) -> dict[int, Logs]:
+    def _run(self, tree: Tree, threads: int, vectors: Floats | None) -> dict[int, Logs]:
         if self._layers is None:
             raise ModelError("the scoring engine is closed.", hint="Open the model again.")
         pieces = plan_pieces(tree, limit=_PIECE)
@@ -185,11 +187,14 @@ class DenseEngine:
         found: dict[int, Logs] = {}
         with ThreadPoolExecutor(threads) as pool:
             for _, level in groupby(sorted(pieces, key=_level), key=_level):
-                for part in pool.map(partial(self._piece, tree=tree, trunk=trunk, layers=self._layers), level):
+                work = partial(self._piece, tree=tree, trunk=trunk, layers=self._layers, vectors=vectors)
+                for part in pool.map(work, level):
                     found.update(part)
         return found
 
-    def _piece(self, piece: Piece, tree: Tree, trunk: _Trunk, layers: Sequence[Layer]) -> dict[int, Logs]:
+    def _piece(
+        self, piece: Piece, tree: Tree, trunk: _Trunk, layers: Sequence[Layer], vectors: Floats | None
+    ) -> dict[int, Logs]:
         wanted = np.array([i for i, node in enumerate(piece.nodes) if tree.reads[node]], dtype=np.int64)
         kept = np.array([i for i, node in enumerate(piece.nodes) if node in trunk.place], dtype=np.int64)
         places = np.array([trunk.place[piece.nodes[i]] for i in kept], dtype=np.int64)
@@ -214,6 +219,8 @@ class DenseEngine:
                 gate /= 1 + np.exp(-gate)
                 gate *= up
                 x += gate @ layer.down.T
+                if vectors is not None:
+                    x += vectors[index]
             return self._read(x, [piece.nodes[i] for i in wanted], tree)
 
     def _project(self, x: Floats, layer: Layer, cos: Floats, sin: Floats) -> tuple[Floats, Floats, Floats]:

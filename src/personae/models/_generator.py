@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from personae.core import ModelError
 from personae.models._native import Batch, NativeContext, NativeModel, Shape
@@ -22,6 +23,7 @@ from personae.models._sampling import PENALISED
 from personae.models._telling import Teller
 
 Chunk: TypeAlias = tuple[int, ...]
+Vectors: TypeAlias = NDArray[np.float32]
 
 _BATCH: Final = 512
 _SLOTS: Final = 4
@@ -72,6 +74,7 @@ class Generator:
         self._slots = [_Slot() for _ in range(_SLOTS)]
         self._clock = 0
         self._step = _Step()
+        self._vectors: Vectors | None = None
 
     def forget(self) -> None:
         """Drop all kept prompt states. Changes what a call costs, never what it answers."""
@@ -87,8 +90,12 @@ class Generator:
         stop: Sequence[str] = (),
         cancelled: Callable[[], bool] = lambda: False,
         teller: Teller | None = None,
+        vectors: Vectors | None = None,
     ) -> Generated:
         """Continue a prompt given as token ids, one chunk per message; `teller` hears the text as it grows.
+
+        `vectors` of shape (blocks, width) are added to every token after each block; states kept under other vectors
+        are dropped first.
 
         Raises:
             ModelError: the prompt leaves no room in the context, or the call was cancelled.
@@ -102,6 +109,10 @@ class Generator:
                 f"the prompt holds {length} tokens, the context holds {self.context}.",
                 hint="Shorten the persona or the conversation, or open the model with a larger context.",
             )
+        if vectors is not self._vectors:
+            self._engine.add_vectors(vectors)
+            self._vectors = vectors
+            self.forget()
         sampler = _Sampler(self._engine, sampling, seed)
         try:
             sampler.remember(token for chunk in chunks for token in chunk)

@@ -16,14 +16,17 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from personae.core import CapabilityError, InputError, ModelError, derive_seed
 from personae.models._blas import blas_threads_known
+from personae.models._changes import Anatomy, Change, changes_label, check_changes, view_of
 from personae.models._dense import DenseEngine, dense_fits
 from personae.models._generator import Generator
 from personae.models._ggufile import Header, read_header
@@ -58,6 +61,18 @@ _SLOTS: Final = 8
 _LANES: Final = 4
 _SMALL: Final = 500_000_000
 """Bytes of a file up to which the cores are better used by several units than by one."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """Engines, opened when they are needed; a model and its changed views share them."""
+
+    weights: NativeModel | None = None
+    generators: dict[int, Generator] = field(default_factory=dict[int, Generator])
+    server: EngineServer | None = None
+    scorer: DenseEngine | SequenceEngine | None = None
+    vocabulary: NativeModel | None = None
+    closed: bool = False
 
 
 class GgufModel:
@@ -106,12 +121,9 @@ class GgufModel:
             count = slots or (self._tuning.slots if self._tuning else _SLOTS)
         self._lanes = Lanes(count, exact=mode == "exact", name="personae", check=self._check_open)
         self._loading = threading.RLock()
-        self._weights: NativeModel | None = None
-        self._generators: dict[int, Generator] = {}
-        self._server: EngineServer | None = None
-        self._scorer: DenseEngine | SequenceEngine | None = None
-        self._vocabulary: NativeModel | None = None
-        self._closed = False
+        self._held = _Held()
+        self._changes: tuple[Change, ...] = ()
+        self._vectors: NDArray[np.float32] | None = None
 
     @property
     def reference(self) -> str:
@@ -125,8 +137,8 @@ class GgufModel:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """Generation and option scoring."""
-        return frozenset({Capability.GENERATE, Capability.SCORE})
+        """Generation, option scoring, and vectors added to the residual stream."""
+        return frozenset({Capability.GENERATE, Capability.SCORE, Capability.ADD_VECTORS})
 
     @property
     def determinism(self) -> Determinism:
@@ -141,7 +153,13 @@ class GgufModel:
     @property
     def fingerprint(self) -> Mapping[str, str | int | float | bool]:
         """Everything that can change an answer. Lanes cannot, so they are not here; threads stand here if not one."""
-        return self._identity
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> Mapping[str, str | int | float | bool]:
+        if not self._changes:
+            return self._identity
+        return {**self._identity, "changes": changes_label(self._changes)}
 
     @cached_property
     def _identity(self) -> Mapping[str, str | int | float | bool]:
@@ -172,13 +190,35 @@ class GgufModel:
     def _header(self) -> Header:
         return read_header(self._generate_path)
 
+    @cached_property
+    def anatomy(self) -> Anatomy:
+        """The sizes of its network, from the header."""
+        header = self._header
+        width, heads = header.integer("embedding_length"), header.integer("attention.head_count")
+        size = header.integer("attention.key_length", width // heads)
+        return Anatomy(header.integer("block_count"), width, heads, size)
+
+    def changed(self, changes: Sequence[Change]) -> GgufModel:
+        """The same model with constant vectors added after its blocks; see `Changeable.changed`.
+
+        Raises:
+            InputError: no such block, or a vector of another size.
+            CapabilityError: not a constant, not the residual stream, or block 0, after which the engine adds nothing.
+        """
+        check_changes(changes, self.anatomy)
+        sizes = (self.anatomy.blocks, self.anatomy.width)
+        vectors = np.zeros(sizes, np.float32) if self._vectors is None else self._vectors.copy()
+        for change in changes:
+            vectors[change.site.block] += _constant(change, self._reference)
+        return view_of(self, _changes=(*self._changes, *changes), _vectors=vectors)
+
     @property
     def _tokenizer(self) -> NativeModel:
         with self._loading:
             self._check_open()
-            if self._vocabulary is None:
-                self._vocabulary = NativeModel(self._generate_path, vocab_only=True)
-            return self._vocabulary
+            if self._held.vocabulary is None:
+                self._held.vocabulary = NativeModel(self._generate_path, vocab_only=True)
+            return self._held.vocabulary
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a text on its own, control strings in it taken as text."""
@@ -273,17 +313,23 @@ class GgufModel:
 
     async def close(self) -> None:
         """Wait for running calls and free all engines."""
-        if self._closed:
+        if self._held.closed:
             return
         await self._lanes.drain()
-        self._closed = True
+        self._held.closed = True
         await self._lanes.close()
         with self._loading:
-            for engine in (*self._generators.values(), self._weights, self._server, self._scorer, self._vocabulary):
+            for engine in (
+                *self._held.generators.values(),
+                self._held.weights,
+                self._held.server,
+                self._held.scorer,
+                self._held.vocabulary,
+            ):
                 if engine is not None:
                     engine.close()
-            self._generators.clear()
-            self._weights = self._server = self._scorer = self._vocabulary = None
+            self._held.generators.clear()
+            self._held.weights = self._held.server = self._held.scorer = self._held.vocabulary = None
 
     def _complete(
         self,
@@ -296,7 +342,13 @@ class GgufModel:
     ) -> tuple[Completion, int]:
         stops = (*request.sampling.stop, *self.template.stop)
         schema = request.json_schema if not request.prefill else None
-        if self._mode == "exact" and schema is None:
+        if self._vectors is not None and schema is not None:
+            raise CapabilityError(
+                f"{self._reference!r} cannot follow a JSON schema while it is steered: the engine's grammar runs where "
+                "vectors cannot be added.",
+                hint="Ask without a schema and read the answer, or steer the model as hf:FOLDER.",
+            )
+        if schema is None and (self._mode == "exact" or self._vectors is not None):
             made = self._generation_engine(lane).generate(
                 chunks,
                 request.sampling,
@@ -304,6 +356,7 @@ class GgufModel:
                 stop=stops,
                 cancelled=stop.is_set,
                 teller=teller,
+                vectors=self._vectors,
             )
             return made.completion, made.prefilled
         ids = [token for chunk in chunks for token in chunk]
@@ -326,51 +379,66 @@ class GgufModel:
 
     def _generation_engine(self, lane: int) -> Generator:
         with self._loading:
-            if lane not in self._generators:
-                if self._weights is None:
-                    self._weights = NativeModel(self._generate_path)
-                self._generators[lane] = Generator(self._weights, context=self._context, threads=self._threads or 1)
-            return self._generators[lane]
+            if lane not in self._held.generators:
+                if self._held.weights is None:
+                    self._held.weights = NativeModel(self._generate_path)
+                self._held.generators[lane] = Generator(
+                    self._held.weights, context=self._context, threads=self._threads or 1
+                )
+            return self._held.generators[lane]
 
     def _serving_engine(self) -> EngineServer:
         with self._loading:
-            if self._server is None:
-                self._server = EngineServer(
+            if self._held.server is None:
+                self._held.server = EngineServer(
                     self._generate_path,
                     parallel=1 if self._mode == "exact" else self._lanes.count,
                     context=self._context,
                     threads=self._threads or self._open_threads(),
                     keep_prompts=self._mode == "batched",
                 )
-            return self._server
+            return self._held.server
 
     def _score(self, prompts: Sequence[Prompt]) -> Scores:
         engine = self._scoring_engine()
         # Threads that share out numpy work never wait for each other busily: two do no harm on a loaded machine.
-        return engine.score(prompts, self._threads or min(2, self._share()))
+        return engine.score(prompts, self._threads or min(2, self._share()), self._vectors)
 
     def _scoring_engine(self) -> DenseEngine | SequenceEngine:
         with self._loading:
-            if self._scorer is None:
+            if self._held.scorer is None:
                 path = score_copy(self._score_path)
                 header = read_header(path)
                 if dense_fits(header):
-                    self._scorer = DenseEngine(header, context=self._context)
+                    self._held.scorer = DenseEngine(header, context=self._context)
                 else:
-                    self._scorer = SequenceEngine(path, context=self._context, threads=self._threads)
-            return self._scorer
+                    self._held.scorer = SequenceEngine(path, context=self._context, threads=self._threads)
+            return self._held.scorer
 
     @property
     def _scorer_method(self) -> str:
-        return self._scorer.method if self._scorer is not None else ""
+        return self._held.scorer.method if self._held.scorer is not None else ""
 
     def _forget(self, lane: int) -> None:
-        if lane in self._generators:
-            self._generators[lane].forget()
+        if lane in self._held.generators:
+            self._held.generators[lane].forget()
 
     def _check_open(self) -> None:
-        if self._closed:
+        if self._held.closed:
             raise ModelError(f"{self._reference!r} is closed.", hint="Open the model again.")
+
+
+def _constant(change: Change, reference: str) -> NDArray[np.float32]:
+    vector, site = change.constant, change.site
+    if vector is None or site.part != "block" or site.block == 0:
+        what = "after block 0" if vector is not None and site.part == "block" else f"at a {site.part} site"
+        if vector is None:
+            what = "that depends on what it finds or on whose token it is"
+        raise CapabilityError(
+            f"{reference!r} cannot make a change {what}: its engine only adds constant vectors after blocks 1 and up.",
+            hint="Use the weights as hf:FOLDER, or Add(...) with scope 'all' on later blocks.",
+        )
+    return vector
 
 
 def _default_lanes(path: Path) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personae.core import InputError, MissingDependencyError
+from personae.models._changes import Anatomy
 from personae.models._jinja import Template, pick_template
 
 if TYPE_CHECKING:
@@ -122,6 +123,31 @@ def read_folder(path: Path) -> HfFolder:
     start = next((text for text, token in tokenizer.ids.items() if token == first), "") if first is not None else ""
     template = pick_template(source, bos=bos, eos=eos, start="" if source else start)
     return HfFolder(path, config, tokenizer, template, _ends(path, config, tokenizer, eos), weights)
+
+
+def anatomy_of(config: Mapping[str, Any]) -> Anatomy:
+    """Sizes of the network that a config describes.
+
+    Raises:
+        InputError: the config does not tell them under a usual name.
+    """
+    inner = config.get("text_config")
+    text = cast("dict[str, Any]", inner) if isinstance(inner, dict) else config
+
+    def number(*names: str) -> int:
+        for name in names:
+            if isinstance(text.get(name), int):
+                return int(text[name])
+        raise InputError(
+            f"the model's config names no {names[0]!r}, so its blocks cannot be counted.",
+            hint="Generation and scoring still work; looking inside does not.",
+        )
+
+    width, heads = number("hidden_size", "n_embd", "d_model"), number("num_attention_heads", "n_head")
+    head = text.get("head_dim")
+    return Anatomy(
+        number("num_hidden_layers", "n_layer"), width, heads, int(head) if isinstance(head, int) else width // heads
+    )
 
 
 def _ends(path: Path, config: Mapping[str, Any], tokenizer: HfTokenizer, eos: str) -> frozenset[int]:

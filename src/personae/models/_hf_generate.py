@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from personae.core import ModelError, derive_rng
+from personae.models._changes import Flow
 from personae.models._grammar import JsonMask
 from personae.models._hf_files import HfTokenizer
-from personae.models._hf_net import Flow, Net, Past, left_padded
+from personae.models._hf_net import Net, Past, left_padded
 from personae.models._protocol import Completion, FinishReason, Sampling
 from personae.models._sampling import draw
 from personae.models._telling import Teller

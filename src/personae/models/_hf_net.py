@@ -8,54 +8,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from personae.core import InputError, MissingDependencyError, ModelError
+from personae.models._changes import Change, Flow, Site
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Part: TypeAlias = Literal["block", "heads"]
 Past: TypeAlias = "list[tuple[Tensor, Tensor]]"
+_Rewrite: TypeAlias = "Callable[[Tensor, Flow], Tensor]"
 
 _HIDDEN: Final = -3.0e38
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A place in the network.
-
-    Attributes:
-        block: 0-based.
-        part: `block` for the residual stream after the block, shape (batch, tokens, width); `heads` for what the
-            attention heads give to their output projection, shape (batch, tokens, heads * head size).
-    """
-
-    block: int
-    part: Part = "block"
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """Which tokens run through a forward pass; both of shape (batch, tokens).
-
-    Attributes:
-        prompt: True where a token belongs to a prompt, False where it belongs to a reply or an option.
-        real: False at padding.
-    """
-
-    prompt: Tensor
-    real: Tensor
-
-
-Intervention: TypeAlias = "Callable[[Tensor, Flow], Tensor]"
-"""Gets the activations at a site and the flow, returns what is to stand in their place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +36,10 @@ class Passed:
     """of the rows asked for, shape (batch, kept, vocabulary)"""
     past: Past
     """keys and values of each layer, shape (batch, key heads, seen, head size)"""
+
+
+class _Enough(Exception):  # noqa: N818 - it is no error
+    """All that was asked for has been seen."""
 
 
 class Net:
@@ -178,21 +152,39 @@ class Net:
     # Hooks -----------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def intervene(self, site: Site, change: Intervention) -> Generator[None]:
-        """Let `change` rewrite the activations at a site while the block runs.
+    def changed(self, changes: Sequence[Change]) -> Generator[None]:
+        """Let changes rewrite activations while the block runs; of two at one site the second sees what the first left.
 
         Raises:
             InputError: the model has no such site.
         """
-        with self._hook(site, change):
+        with ExitStack() as stack:
+            for change in changes:
+                stack.enter_context(self._hook(change.site, change))
             yield
+
+    def read(self, ids: Sequence[int], sites: Sequence[Site]) -> Tensor:
+        """Activations of one sequence, shape (tokens, sites, size); blocks after the last site are not computed.
+
+        Raises:
+            InputError: the model has no such site.
+        """
+        last = max(sites, key=lambda site: (site.block, site.part == "block"))
+
+        def enough(hidden: Tensor, flow: Flow) -> Tensor:
+            del hidden, flow
+            raise _Enough
+
+        with self.watch(sites) as seen, self._hook(last, enough), suppress(_Enough):
+            self.forward([ids], [range(len(ids))], self.torch.ones((1, len(ids)), dtype=self.torch.long), cache=False)
+        return self.torch.stack([seen[site][0] for site in sites], dim=1)
 
     @contextmanager
     def watch(self, sites: Sequence[Site]) -> Generator[Mapping[Site, Tensor]]:
         """The activations of the last forward pass at each site, filled while the block runs."""
         seen: dict[Site, Tensor] = {}
 
-        def note(site: Site) -> Intervention:
+        def note(site: Site) -> _Rewrite:
             def keep(hidden: Tensor, flow: Flow) -> Tensor:
                 del flow
                 seen[site] = hidden
@@ -206,7 +198,7 @@ class Net:
             yield seen
 
     @contextmanager
-    def _hook(self, site: Site, change: Intervention) -> Generator[None]:
+    def _hook(self, site: Site, change: _Rewrite) -> Generator[None]:
         if not 0 <= site.block < len(self.blocks):
             raise InputError(f"there is no block {site.block}; this model has blocks 0 to {len(self.blocks) - 1}.")
         handle = self._hook_heads(site, change) if site.part == "heads" else self._hook_block(site, change)
@@ -215,7 +207,7 @@ class Net:
         finally:
             handle.remove()
 
-    def _hook_block(self, site: Site, change: Intervention) -> Any:
+    def _hook_block(self, site: Site, change: _Rewrite) -> Any:
         def rewrite(module: nn.Module, arguments: Any, output: Any) -> Any:
             del module, arguments
             if isinstance(output, tuple):
@@ -225,19 +217,19 @@ class Net:
 
         return self.blocks[site.block].register_forward_hook(rewrite)
 
-    def _hook_heads(self, site: Site, change: Intervention) -> Any:
+    def _hook_heads(self, site: Site, change: _Rewrite) -> Any:
         def rewrite(module: nn.Module, arguments: tuple[Any, ...]) -> Any:
             del module
             return (self._changed(arguments[0], change), *arguments[1:])
 
         return output_projection(self.blocks[site.block]).register_forward_pre_hook(rewrite)
 
-    def _changed(self, hidden: Tensor, change: Intervention) -> Tensor:
+    def _changed(self, hidden: Tensor, change: _Rewrite) -> Tensor:
         if self._flow is None:
             raise ModelError("the network was run past its own forward pass.")
         out = change(hidden, self._flow)
         if out.shape != hidden.shape:
-            raise ModelError(f"an intervention returned shape {tuple(out.shape)}, expected {tuple(hidden.shape)}.")
+            raise ModelError(f"a change returned shape {tuple(out.shape)}, expected {tuple(hidden.shape)}.")
         return out
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from personae.models._hf_net import Flow, Net, Passed, Past
+from personae.models._changes import Flow
+from personae.models._hf_net import Net, Passed, Past
 from personae.models._tree import (
     Piece,
     Prompt,

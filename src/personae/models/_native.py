@@ -104,6 +104,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "llama_memory_seq_cp": (None, (_P, _I, _I, _I, _I)),
     "llama_memory_seq_rm": (c_bool, (_P, _I, _I, _I)),
     "llama_decode": (_I, (_P, Batch)),
+    "llama_set_adapter_cvec": (_I, (_P, _P, c_size_t, _I, _I, _I)),
     "llama_get_logits": (ctypes.POINTER(c_float), (_P,)),
     "llama_vocab_n_tokens": (_I, (_P,)),
     "llama_vocab_is_control": (c_bool, (_P, _I)),
@@ -395,6 +396,23 @@ class NativeContext:
         if not rows:
             return np.zeros((0, self.model.n_tokens), np.float32)
         return np.ctypeslib.as_array(self.lib.llama_get_logits(self.pointer), (rows, self.model.n_tokens))
+
+    def add_vectors(self, vectors: NDArray[np.float32] | None) -> None:
+        """From now on add a vector to every token of each block, shape (blocks, width); None = add nothing.
+
+        The first row stays zero: the engine adds nothing after block 0. What is remembered of sequences was computed
+        under the vectors of that time.
+        """
+        code = 0
+        if vectors is None:
+            code = self.lib.llama_set_adapter_cvec(self.pointer, None, 0, 0, -1, -1)
+        else:
+            rows = np.ascontiguousarray(vectors[1:], np.float32)
+            blocks, width = vectors.shape
+            # The engine numbers blocks from 0 as we do, and holds the vector of block b in row b − 1.
+            code = self.lib.llama_set_adapter_cvec(self.pointer, rows.ctypes.data, rows.size, width, 1, blocks - 1)
+        if code != 0:
+            raise ModelError(f"the engine refused the vectors (code {code}).", hint=_INSTALL)
 
     def clear(self) -> None:
         """Forget all sequences."""

@@ -49,6 +49,7 @@ class SequenceEngine:
         self._model = NativeModel(path)
         self.context = min(context, int(self._model.lib.llama_model_n_ctx_train(self._model.pointer)))
         self._lock = threading.Lock()
+        self._vectors: NDArray[np.float32] | None = None
         shape = Shape(
             context=self.context + _ROUND, batch=_BATCH, sequences=_SEQUENCES, unified=True, kv=KV_F32,
             outputs=_BATCH, threads=threads,
@@ -79,8 +80,12 @@ class SequenceEngine:
                 hint=f"Score on an F16 file, and keep {ENGINE} at its pinned release.",
             )
 
-    def score(self, prompts: Sequence[Prompt], threads: int | None = None) -> Scores:
+    def score(
+        self, prompts: Sequence[Prompt], threads: int | None = None, vectors: NDArray[np.float32] | None = None
+    ) -> Scores:
         """Score one group, on at most as many threads as given.
+
+        `vectors` of shape (blocks, width) are added to every token after each block.
 
         Raises:
             ModelError: a prompt is empty, or longer with its option than the context.
@@ -93,6 +98,9 @@ class SequenceEngine:
                 raise ModelError("the scoring engine is closed.", hint="Open the model again.")
             self._engine.follow_load(threads)
             self._engine.clear()
+            if vectors is not self._vectors:
+                self._engine.add_vectors(vectors)
+                self._vectors = vectors
             found: dict[int, NDArray[np.float64]] = {}
             for item in plan_rounds(tree, limit=_ROUND, leaves=_SEQUENCES - 1):
                 found |= self._round(item, tree)

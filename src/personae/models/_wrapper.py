@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from personae.core import CapabilityError
+from personae.models._changes import Anatomy, Change, changeable, view_of
 from personae.models._protocol import (
     Capability,
     Determinism,
@@ -102,6 +103,14 @@ class ModelWrapper:
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         return await self.inner.embed(texts)
+
+    @property
+    def anatomy(self) -> Anatomy:
+        return changeable(self.inner).anatomy
+
+    def changed(self, changes: Sequence[Change]) -> ModelWrapper:
+        """The changed inner model inside the same wrapper: what it answers is kept under its own fingerprint."""
+        return view_of(self, inner=changeable(self.inner).changed(changes), _hashed=None)
 
     def session(self, unit: str) -> AbstractAsyncContextManager[None]:
         return self.inner.session(unit)

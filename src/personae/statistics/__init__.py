@@ -22,6 +22,7 @@ from personae.statistics._distributions import (
     total_variation_distance,
 )
 from personae.statistics._effects import cohen_d, hedges_correction
+from personae.statistics._logistic import LogisticFit, logistic_fit
 from personae.statistics._matching import matching_accuracy, mean_reciprocal_rank
 from personae.statistics._means import (
     ClusterMeans,
@@ -73,6 +74,7 @@ __all__ = [
     "Estimate",
     "Interval",
     "KappaWeights",
+    "LogisticFit",
     "MeanMethod",
     "OmegaEstimate",
     "PairedEstimate",
@@ -107,6 +109,7 @@ __all__ = [
     "jensen_shannon_divergence",
     "krippendorff_alpha",
     "ks_statistic",
+    "logistic_fit",
     "matching_accuracy",
     "max_cell_z",
     "mcdonald_omega",

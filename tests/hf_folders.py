@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 CHATML = (
     "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
@@ -22,6 +25,22 @@ SIZES: dict[str, Any] = {
     "bos_token_id": 0, "eos_token_id": 2,
 }  # fmt: skip
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "gpt2")
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`folders(family, **settings)`: a folder, written once."""
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    made: dict[str, Path] = {}
+
+    def make(family: str = "llama", **settings: Any) -> Path:
+        key = json.dumps([family, settings], sort_keys=True)
+        if key not in made:
+            made[key] = write_folder(tmp_path_factory.mktemp(family), family, **settings)
+        return made[key]
+
+    return make
 
 
 def write_folder(path: Path, family: str = "llama", *, template: str | None = CHATML, **settings: Any) -> Path:
