@@ -393,6 +393,15 @@ def test_a_changed_model_is_another_one_to_cache_and_log(folders, tmp_path: Path
     using(folders(), use)
 
 
+def test_a_change_that_breaks_scores_does_not_decide_how_others_are_scored(folders) -> None:
+    async def use(model: HfModel):
+        broken = model.changed([Rewrite(Site(1), lambda hidden, flow: hidden * float("nan"))])
+        await broken.score_options(group(1))
+        return (await model.score_options(group(1)))[0].method
+
+    assert using(folders(), use) == "exact:torch-float32"
+
+
 def test_rows_with_different_changes_share_no_batch(folders) -> None:
     sizes: list[tuple[str, int]] = []
 

@@ -251,7 +251,7 @@ def drift(
         data.append({"conversation": talk.name, "turns": len(own), "projections": values, "first_below": below})
     reply.table([_trace(d) for d in data], ("conversation", "turns", "first", "last", "lowest", "trace", "below"))
     many = sum(len(d["projections"]) > 1 for d in data)
-    reply.line(f"{axis.name} after block {axis.blocks[len(axis.blocks) // 2] if block is None else block}, {model}; ")
+    reply.line(f"{axis.name} after block {axis.blocks[len(axis.blocks) // 2] if block is None else block}, {model};")
     reply.line("projection of the mean activation of a turn; positive is more of the direction's name")
     if many < 2:
         reply.warn("one conversation shows where it went, not that such conversations drift.")

@@ -175,6 +175,7 @@ class HfEngine:
             if self._scorer is None:
                 self._scorer = TorchScorer(net, context=self.context)
             scorer = self._scorer
+        scorer.try_out()
         with net.changed(changes):
             return scorer.score(prompts), scorer.method
 

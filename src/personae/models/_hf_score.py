@@ -61,11 +61,15 @@ class TorchScorer:
         """
         tree = build_tree(prompts)
         check_length(tree, self._context)
-        if self._by_tree is None:
-            self._by_tree = self._takes_trees()
+        self.try_out()
         if self._by_tree:
             return sum_scores(tree, self._pieces(tree))
         return self._plainly(prompts)
+
+    def try_out(self) -> None:
+        """Find out once how the network has to be asked; with no change in force, for the answer holds for all."""
+        if self._by_tree is None:
+            self._by_tree = self._takes_trees()
 
     def _takes_trees(self) -> bool:
         size = self._vocabulary
